@@ -1,0 +1,3 @@
+"""Make, detect and prove synthetic faces."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,74 @@
+"""Writing files so that a crash, an interrupt or a full disk never leaves half of one behind."""
+
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from likeness.errors import StorageError
+
+_HASH_BLOCK = 1 << 20  # bytes
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` (same suffix); it takes the name ``path`` only when the block succeeds.
+
+    Raises StorageError where the disk is full or the folder cannot be written; ``path`` then is as it was before.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}.", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        temporary.chmod(0o666 & ~_umask())
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise storage_error(path, error) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write ``content`` to ``path`` atomically, as UTF-8."""
+    write_bytes(path, content.encode())
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """Say in one line why ``path`` could not be written."""
+    if error.errno == errno.ENOSPC:
+        return StorageError(f"The disk is full, so {path} was not written. Free some space and run the command again.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StorageError(f"No permission to write {path}. Choose another output or change its permissions.")
+    return StorageError(f"{path} could not be written: {error.strerror or error}. Check the path and the disk.")
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file as 64 hex digits, read in blocks."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(_HASH_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
