@@ -24,8 +24,9 @@ class Figure(BaseModel):
 class Finding(BaseModel):
     """What one examiner says of one clip, or of one face in it.
 
-    ``llr`` is a calibrated log10 likelihood ratio (> 0 speaks for "synthetic"); None where the examiner abstains, and then
-    ``abstained`` holds the reason. ``spans`` are (start, end) in seconds, ``box`` (x0, y0, x1, y1) pixels of the upright frame. ``text`` is one plain sentence.
+    ``llr`` is a calibrated log10 likelihood ratio (> 0 speaks for "synthetic"); None where the examiner abstains, and
+    then ``abstained`` holds the reason. ``spans`` are (start, end) in seconds, ``box`` (x0, y0, x1, y1) pixels of the
+    upright frame. ``text`` is one plain sentence.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,5 +55,3 @@ class Examiner(ABC):
 def abstention(examiner: str, reason: str, track: int | None = None) -> Finding:
     """A finding that says nothing and why."""
     return Finding(examiner=examiner, text=reason, abstained=reason, track=track)
-
-

@@ -62,7 +62,7 @@ class Job:
 
 @contextmanager
 def progress(description: str, total: float | None = None, unit: str = "frames") -> Iterator[Job]:
-    """Show a bar on a terminal, and a line every 15 seconds elsewhere (both on standard error)."""
+    """Show a bar on a terminal, and a line every 15 seconds elsewhere; both go to standard error."""
     console = Console(stderr=True)
     if not console.is_terminal:
         job = Job(description, unit, total)
@@ -76,7 +76,9 @@ def progress(description: str, total: float | None = None, unit: str = "frames")
         yield Job(description, unit, total, bar)
 
 
-def tracked(items: Iterable[Item], description: str, total: float | None = None, unit: str = "frames") -> Iterator[Item]:
+def tracked(
+    items: Iterable[Item], description: str, total: float | None = None, unit: str = "frames"
+) -> Iterator[Item]:
     """Iterate over ``items`` under a progress bar."""
     with progress(description, total, unit) as job:
         for item in items:

@@ -1,0 +1,65 @@
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from likeness.errors import StorageError
+from likeness.files import atomic_write, sha256_of, write_bytes, write_text
+
+
+@given(content=st.binary(max_size=4096))
+def test_what_is_written_is_what_is_read(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.mktemp("files") / "content.bin"
+    write_bytes(path, content)
+    assert path.read_bytes() == content
+    assert sha256_of(path) == hashlib.sha256(content).hexdigest()
+
+
+def test_a_failure_leaves_the_old_file_and_no_temporary(tmp_path: Path) -> None:
+    path = tmp_path / "kept.txt"
+    write_text(path, "old")
+
+    def fail_half_way() -> None:
+        with atomic_write(path) as temporary:
+            temporary.write_text("new")
+            raise ValueError("half way")
+
+    with pytest.raises(ValueError, match="half way"):
+        fail_half_way()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folders_are_made_on_the_way(tmp_path: Path) -> None:
+    write_text(tmp_path / "a" / "b" / "c.txt", "deep")
+    assert (tmp_path / "a" / "b" / "c.txt").read_text() == "deep"
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "kept.txt"
+    write_text(path, "old")
+    program = """
+import resource, signal, sys
+from pathlib import Path
+from likeness.errors import StorageError
+from likeness.files import write_bytes
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_bytes(Path(sys.argv[1]), b"x" * 100_000)
+except StorageError as error:
+    sys.exit(7 if str(error).count("\\n") == 0 else 8)
+"""
+    assert subprocess.run([sys.executable, "-c", program, str(path)], check=False).returncode == 7
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_in_the_way_of_a_folder_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="could not be written"):
+        write_text(tmp_path / "file" / "below.txt", "text")
