@@ -1,0 +1,117 @@
+"""An actor's body as triangles: the face model's mesh with an identity, an expression, a gaze and a turn of the head."""
+
+from enum import IntEnum
+
+import numpy as np
+
+from likeness.actors.face_model import FaceModel
+from likeness.actors.person import IDENTITY_MODES, Person
+from likeness.actors.shot import Pose
+
+NECK_PIVOT = np.array([0.0, -6.0, -2.5], np.float32)  # cm, where the head turns
+NECK_Y = (-17.5, -8.0)  # cm: below the first nothing follows the head, above the second everything does
+SOCKETS = slice(11248, 14062)  # vertices of the insides of mouth and eye sockets
+EYEBALLS = (slice(21451, 22221), slice(23021, 23791))  # vertices of the subject's left and right eyeball
+
+
+class Material(IntEnum):
+    """How a triangle is shaded."""
+
+    FACE = 0
+    BACK = 1  # the back of the head, neck and shoulders: the second tile of the skin texture
+    SOCKET = 2
+    GUMS = 3
+    TEETH = 4
+    EYE = 5
+    CLOTH = 6
+
+
+_MATERIALS = {
+    "M_Face": Material.FACE,
+    "M_BackHead": Material.BACK,
+    "M_GumsTongue": Material.GUMS,
+    "M_Teeth": Material.TEETH,
+    "M_ScleraLeft": Material.EYE,
+    "M_ScleraRight": Material.EYE,
+}
+
+
+def head_rotation(head: np.ndarray) -> np.ndarray:
+    """Yaw, pitch and roll in degrees (signs as in `Pose`) to a float32 (3, 3) rotation: roll first, then pitch, then yaw."""
+    yaw, pitch, roll = np.radians(np.asarray(head, np.float64))
+    turn = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
+    nod = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
+    lean = np.array([[np.cos(roll), np.sin(roll), 0], [-np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
+    return (turn @ nod @ lean).astype(np.float32)
+
+
+def follow_head(points: np.ndarray, pose: Pose, follow: np.ndarray | None = None) -> np.ndarray:
+    """Points float32 (n, 3) at rest to where ``pose`` takes them; ``follow`` (n,) in [0, 1] is `neck_weight` by default."""
+    weight = (neck_weight(points) if follow is None else follow)[:, None]
+    from_pivot = points - NECK_PIVOT
+    turned = from_pivot @ head_rotation(pose.head).T
+    return points + weight * (turned - from_pivot) + np.asarray(pose.shift, np.float32)
+
+
+def neck_weight(points: np.ndarray) -> np.ndarray:
+    """How far points (n, 3) follow the head, float32 (n,) in [0, 1]: a smooth step down the neck."""
+    low, high = NECK_Y
+    t = np.clip((points[:, 1] - low) / (high - low), 0, 1)
+    return (t * t * (3 - 2 * t)).astype(np.float32)
+
+
+class Figure:
+    """A person's mesh at rest and its moves.
+
+    ``neutral`` float32 (n, 3) in cm; ``triangles`` int32 (m, 3) are the drawn ones, with ``uv_triangles`` int32 (m, 3) into ``uv`` and
+    ``materials`` uint8 (m,) of `Material`.
+    """
+
+    def __init__(self, person: Person, model: FaceModel):
+        self.neutral = model.shape(np.asarray(person.identity[:IDENTITY_MODES]))
+        kept = np.isin(model.materials, list(_MATERIALS))
+        materials = np.array([_MATERIALS[name] for name in model.materials[kept]], np.uint8)
+        self.triangles = np.ascontiguousarray(model.triangles[kept])
+        in_socket = ((self.triangles >= SOCKETS.start) & (self.triangles < SOCKETS.stop)).all(axis=1)
+        self.materials = np.where(in_socket, np.uint8(Material.SOCKET), materials)
+        self.uv, self.uv_triangles = model.uv, np.ascontiguousarray(model.uv_triangles[kept])
+        self.landmarks = model.landmarks
+        self._names = model.expression_names
+        self._deltas = model.expression_deltas.reshape(len(self._names), -1)
+        self._follow = neck_weight(self.neutral)
+        self.eye_centres = np.stack([self.neutral[ball].mean(axis=0) for ball in EYEBALLS])
+
+    def expressed(self, pose: Pose) -> np.ndarray:
+        """The mesh float32 (n, 3) with expression and gaze, the head still straight."""
+        weights = self._with_lids(pose)
+        used = np.flatnonzero(weights)
+        vertices = self.neutral.copy()
+        if len(used):
+            vertices += (weights[used] @ self._deltas[used]).reshape(-1, 3)
+        gaze = head_rotation(np.array([pose.gaze[0], pose.gaze[1], 0]))
+        for ball, centre in zip(EYEBALLS, self.eye_centres, strict=True):
+            vertices[ball] = (self.neutral[ball] - centre) @ gaze.T + centre
+        return vertices
+
+    def turned(self, vertices: np.ndarray, pose: Pose) -> np.ndarray:
+        """Expressed vertices to world space: the head turned and the body shifted."""
+        return follow_head(vertices, pose, self._follow)
+
+    def _with_lids(self, pose: Pose) -> np.ndarray:
+        """The pose's weights, with the lids following the gaze; whoever already moved them further keeps that."""
+        yaw, pitch = float(pose.gaze[0]), float(pose.gaze[1])
+        wanted = {
+            "eyeLookDown_L": -pitch / 30,
+            "eyeLookDown_R": -pitch / 30,
+            "eyeLookUp_L": pitch / 30,
+            "eyeLookUp_R": pitch / 30,
+            "eyeLookOut_L": yaw / 35,
+            "eyeLookIn_R": yaw / 35,
+            "eyeLookIn_L": -yaw / 35,
+            "eyeLookOut_R": -yaw / 35,
+        }
+        weights = np.asarray(pose.expression, np.float32).copy()
+        for name, weight in wanted.items():
+            index = self._names.index(name)
+            weights[index] = max(weights[index], min(max(weight, 0.0), 1.0))
+        return weights
