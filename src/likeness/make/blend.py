@@ -1,0 +1,109 @@
+"""Lay a made face over the frame it goes into, without a visible edge.
+
+Everything but the last step happens in the aligned crop, where a face always has the same size: the mask's feathering,
+and Poisson blending (Pérez, Gangnet and Blake 2003) in its membrane form (Farbman et al. 2009): keeping the made face's
+gradients and the frame's colours at the edge means adding the harmonic function that is (frame − face) along the edge.
+"""
+
+from typing import Literal
+
+import cv2
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import splu
+
+Blend = Literal["feather", "poisson"]
+
+_MEMBRANE_SIZE = 64  # the membrane is smooth, so this grid (px) is enough for any crop
+
+
+def soft_mask(mask: np.ndarray, erode: float, feather: float) -> np.ndarray:
+    """Alpha float32 (h, w) in [0, 1]; it rises from ``erode`` to ``erode + feather`` pixels inside the mask's edge.
+
+    ``mask`` is float (h, w) in [0, 1], its edge where it crosses one half.
+    """
+    inside = (mask >= 0.5).astype(np.uint8)
+    # The pad makes a mask that runs into the crop's border end there too.
+    depth = cv2.distanceTransform(np.pad(inside, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    rise = np.clip((depth - erode) / max(feather, 1e-3), 0, 1)
+    return (rise * rise * (3 - 2 * rise)).astype(np.float32)
+
+
+def membrane(image: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """What to add to ``image`` for its Poisson blend with ``target`` within ``mask``, float32 (h, w, 3).
+
+    ``image`` and ``target`` float32 (h, w, 3), ``mask`` (h, w). The result solves Laplace's equation where mask ≥ ½
+    and is ``target − image`` elsewhere; a mask that reaches the border is cut there: the solution needs an edge around.
+    """
+    height, width = mask.shape
+    grid = (min(width, _MEMBRANE_SIZE), min(height, _MEMBRANE_SIZE))
+    difference = cv2.resize(target - image, grid, interpolation=cv2.INTER_AREA)
+    inside = cv2.resize(mask.astype(np.float32), grid, interpolation=cv2.INTER_AREA) >= 0.5
+    inside[[0, -1]] = inside[:, [0, -1]] = False
+    solved = _solve_laplace(difference, inside)
+    return cv2.resize(solved, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _solve_laplace(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Replace ``values`` (h, w, c) where ``inside`` by the harmonic function with the same values around it."""
+    if not inside.any():
+        return values
+    count = int(inside.sum())
+    number = np.full(inside.shape, -1)
+    number[inside] = np.arange(count)
+    rows, columns = np.nonzero(inside)
+    constant = np.zeros((count, values.shape[2]))
+    links = []
+    for step_y, step_x in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        neighbour = number[rows + step_y, columns + step_x]
+        fixed = neighbour < 0
+        constant[fixed] += values[rows[fixed] + step_y, columns[fixed] + step_x]
+        links.append(np.column_stack([np.arange(count)[~fixed], neighbour[~fixed]]))
+    pairs = np.concatenate(links)
+    adjacency = sparse.csc_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    solved = values.copy()
+    solved[inside] = splu(4 * sparse.eye(count, format="csc") - adjacency).solve(constant)
+    return solved
+
+
+def paste(frame: np.ndarray, image: np.ndarray, alpha: np.ndarray, matrix: np.ndarray) -> None:
+    """Lay the crop ``image`` over ``frame`` in place.
+
+    ``frame`` uint8 (H, W, 3); ``image`` float32 (s, s, 3) in [0, 1]; ``alpha`` float32 (s, s), 0 along its border;
+    ``matrix`` (2, 3) takes frame pixels to crop pixels. A crop larger than its place is averaged down first, so that
+    nothing aliases.
+    """
+    layer = np.dstack([image, alpha])
+    shrink = min(1.0, 1.0 / float(np.hypot(matrix[0, 0], matrix[1, 0])))
+    side = max(2, round(len(image) * shrink))
+    if side < len(image):
+        layer = cv2.resize(layer, (side, side), interpolation=cv2.INTER_AREA)
+        matrix = scaled(matrix, side / len(image))
+    x0, y0, x1, y1 = _place(matrix, side, frame.shape)
+    if x0 >= x1 or y0 >= y1:
+        return
+    offset = matrix.copy()
+    offset[:, 2] += matrix[:, :2] @ (x0, y0)
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    placed = cv2.warpAffine(layer, offset, (x1 - x0, y1 - y0), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    inside = cv2.warpAffine(np.ones((side, side), np.float32), offset, (x1 - x0, y1 - y0), flags=cv2.WARP_INVERSE_MAP)
+    cover = (np.clip(placed[:, :, 3], 0, 1) * inside)[:, :, None]
+    under = frame[y0:y1, x0:x1].astype(np.float32)
+    mixed = under + cover * (np.clip(placed[:, :, :3], 0, 1) * 255 - under)
+    frame[y0:y1, x0:x1] = np.rint(mixed).astype(np.uint8)
+
+
+def scaled(matrix: np.ndarray, factor: float) -> np.ndarray:
+    """``matrix`` (2, 3) for a crop ``factor`` times as large, with pixel centres at whole numbers."""
+    result = matrix * factor
+    result[:, 2] += (factor - 1) / 2
+    return result
+
+
+def _place(matrix: np.ndarray, side: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """The box (x0, y0, x1, y1) of the frame that the crop can touch."""
+    corners = np.array([[0, 0, 1], [side, 0, 1], [0, side, 1], [side, side, 1]], np.float64) - (0.5, 0.5, 0)
+    spots = corners @ cv2.invertAffineTransform(matrix).T
+    x0, y0 = np.floor(spots.min(axis=0)).astype(int)
+    x1, y1 = np.ceil(spots.max(axis=0)).astype(int) + 1
+    return max(x0, 0), max(y0, 0), min(x1, shape[1]), min(y1, shape[0])
