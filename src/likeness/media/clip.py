@@ -1,39 +1,34 @@
 """Open a video, picture or sound safely and stream what is in it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from likeness.errors import BadMediaError
+from likeness.media import pictures, sound, video
+from likeness.media.frame import Frame
+from likeness.media.limits import Limits
+from likeness.media.probe import Kind
+from likeness.media.sniff import PICTURES, sniff
 
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """``image`` uint8 RGB (height, width, 3), upright; ``time_s`` its true presentation time from the clip's start; ``index`` from 0."""
-
-    image: np.ndarray
-    time_s: float
-    index: int
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What is still opened; anything larger is refused with one line."""
-
-    max_pixels: int = 64_000_000
-    max_duration_s: float = 6 * 3600
-    max_streams: int = 16
-    max_bytes: int = 64 << 30
+__all__ = ["Clip", "Frame", "Limits", "open_clip"]
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A local file that has been sniffed and probed. Nothing is held open: every call of ``frames`` streams anew."""
+    """A local file that has been sniffed and probed. Nothing is held open: every call of ``frames`` streams anew.
+
+    Time 0 is where the first picture or the first sound begins, whichever is earlier; pictures and sound share that clock.
+    ``width`` and ``height`` are pixels of the upright frame, with pixels made square. ``kind`` is "video" also for an
+    animated picture. ``rotation`` says by how many degrees clockwise the stored frames are turned to stand upright.
+    ``frame_count`` is what the file claims, and None where it does not say. ``origin`` is the file's own time stamp of time 0.
+    """
 
     path: Path
-    kind: Literal["video", "picture", "sound"]
+    kind: Kind
     container: str
     width: int
     height: int
@@ -43,16 +38,59 @@ class Clip:
     sample_rate: int | None
     channels: int | None
     rotation: int
+    origin: Fraction = Fraction(0)
+    limits: Limits = field(default_factory=Limits, repr=False)
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether ``samples`` has anything to give."""
+        return self.sample_rate is not None
 
     def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Iterator[Frame]:
-        """Stream the upright frames whose time lies in [start_s, end_s)."""
-        raise NotImplementedError
+        """Stream the upright frames whose time lies in [start_s, end_s), in order, times strictly increasing.
 
-    def samples(self) -> Iterator[np.ndarray]:
-        """Stream the sound as float32 blocks (n, channels) in [-1, 1] at ``sample_rate``."""
-        raise NotImplementedError
+        Variable frame rate is kept. A frame that changes size on the way is scaled to the clip's; alpha is dropped.
+        A damaged or cut-off file gives every frame that decodes and then logs one warning line; BadMediaError is raised only where
+        nothing decodes or a limit is passed. Seeks in mp4, mov, mkv and webm; other containers are decoded from the start,
+        because their indexes cannot be relied on. A sound has no frames.
+        """
+        if self.kind == "sound":
+            return
+        if self.container in PICTURES:
+            stream = pictures.frames(self.path, self.container, self.limits, (self.width, self.height))
+        else:
+            span = video.Span(self.origin, start_s, end_s)
+            stream = video.frames(self.path, self.container, self.limits, (self.width, self.height), span)
+        for frame in stream:
+            if end_s is not None and frame.time_s >= end_s:
+                return
+            if frame.time_s >= start_s:
+                yield frame
+
+    def samples(self, channels: int | None = None) -> Iterator[np.ndarray]:
+        """Stream the sound as float32 blocks (n, channels) in [-1, 1] at ``sample_rate``; nothing where there is none.
+
+        Sample i of the whole stream is heard at i / sample_rate seconds of the clip: a late start and gaps are filled with silence.
+        ``channels`` 1 or 2 mixes down or up; None keeps the file's own.
+        """
+        if self.sample_rate is None:
+            return
+        clock = sound.Clock(self.origin, self.sample_rate)
+        yield from sound.samples(self.path, self.container, self.limits, clock, channels or self.channels or 1)
 
 
 def open_clip(path: Path, limits: Limits | None = None) -> Clip:
-    """Sniff, probe and bound ``path``; raises BadMediaError with one line."""
-    raise NotImplementedError
+    """Sniff, probe and bound ``path``, and decode its first frame; raises BadMediaError with one line.
+
+    Only plain local files are opened, by the one demuxer that belongs to their first bytes; nothing that they refer to
+    is ever opened.
+    """
+    path = Path(path)
+    limits = limits or Limits()
+    container = sniff(path, limits)
+    found = pictures.probe(path, container, limits) if container in PICTURES else video.probe(path, container, limits)
+    if found.duration_s > limits.max_duration_s:
+        raise BadMediaError(
+            f"{path} lasts {found.duration_s / 60:.0f} min, more than the limit of {limits.max_duration_s / 60:.0f} min. Cut it."
+        )
+    return Clip(path=path, container=container, limits=limits, **vars(found))

@@ -1,0 +1,119 @@
+"""Still and animated pictures through Pillow."""
+
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from likeness.errors import BadMediaError
+from likeness.media.frame import Frame
+from likeness.media.limits import Limits
+from likeness.media.probe import Probe
+from likeness.media.sniff import PICTURES, open_local
+
+_ANIMATED = ("gif", "webp", "png", "avif")  # pages of a TIFF and the previews in a JPEG are no animation
+_UNTIMED_S = 0.1  # what browsers show a frame for that claims no time at all
+_ORIENTATION_TAG = 0x0112
+_DEGREES = {3: 180, 4: 180, 5: 270, 6: 90, 7: 90, 8: 270}  # clockwise turn of an EXIF orientation, mirrors aside
+_DAMAGE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    struct.error,
+    UnidentifiedImageError,
+)
+
+
+@contextmanager
+def _opened(path: Path, container: str, limits: Limits) -> Iterator[Image.Image]:
+    """Open ``path`` with one plugin only; raises BadMediaError where it is too large, damaged or cut off."""
+    with open_local(path, limits) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's notes on odd tags and sizes; sizes are checked here
+        try:
+            with Image.open(file, formats=[PICTURES[container]]) as picture:
+                if picture.width * picture.height > limits.max_pixels:
+                    raise BadMediaError(_too_large(path, limits, f" with {picture.width}×{picture.height}"))
+                yield picture
+        except Image.DecompressionBombError as error:
+            raise BadMediaError(_too_large(path, limits)) from error
+        except _DAMAGE as error:
+            raise BadMediaError(f"{path} is damaged or cut off: the {container} picture does not decode.") from error
+
+
+def _too_large(path: Path, limits: Limits, size: str = "") -> str:
+    return f"{path}{size} has more pixels than the limit of {limits.max_pixels / 1e6:.0f} million. Scale it down."
+
+
+def _frame_count(picture: Image.Image, container: str) -> int:
+    return int(getattr(picture, "n_frames", 1)) if container in _ANIMATED else 1
+
+
+def probe(path: Path, container: str, limits: Limits) -> Probe:
+    """Decode the first frame, and count and time the frames of an animation."""
+    with _opened(path, container, limits) as picture:
+        count = _frame_count(picture, container)
+        turn = picture.getexif().get(_ORIENTATION_TAG, 1)
+        height, width = _upright_rgb(picture).shape[:2]
+        if count == 1:
+            return Probe("picture", width, height, frame_count=1, rotation=_DEGREES.get(turn, 0))
+        duration_s = sum(_shown_s(picture, index) for index in range(count))
+    return Probe(
+        kind="video",
+        width=width,
+        height=height,
+        frame_rate=Fraction(count / duration_s).limit_denominator(1000),
+        frame_count=count,
+        duration_s=duration_s,
+        rotation=_DEGREES.get(turn, 0),
+    )
+
+
+def frames(path: Path, container: str, limits: Limits, size: tuple[int, int]) -> Iterator[Frame]:
+    """Stream the frames as RGB of ``size`` (width, height); a still picture is one frame at 0 s."""
+    time_s = 0.0
+    with _opened(path, container, limits) as picture:
+        for index in range(_frame_count(picture, container)):
+            shown_s = _shown_s(picture, index)
+            image = _upright_rgb(picture)
+            if image.shape[1::-1] != size:
+                image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)).copy()
+            yield Frame(image, time_s, index)
+            time_s += shown_s
+
+
+def _shown_s(picture: Image.Image, index: int) -> float:
+    """Go to frame ``index`` and say for how many seconds it is shown."""
+    picture.seek(index)
+    picture.load()
+    milliseconds = float(picture.info.get("duration", 0))
+    return milliseconds / 1000 if milliseconds > 0 else _UNTIMED_S
+
+
+def _upright_rgb(picture: Image.Image) -> np.ndarray:
+    """Uint8 RGB (height, width, 3), turned by the EXIF orientation; transparent parts are laid on white."""
+    picture.load()
+    upright = ImageOps.exif_transpose(picture)
+    if upright.mode.startswith("I;16"):
+        return np.repeat((np.asarray(upright).astype(np.uint32) // 257).astype(np.uint8)[..., None], 3, axis=2)
+    if upright.mode in ("I", "F"):
+        return np.repeat(_stretched(np.asarray(upright, np.float64))[..., None], 3, axis=2)
+    if upright.has_transparency_data:
+        opaque = Image.new("RGBA", upright.size, "white")
+        upright = Image.alpha_composite(opaque, upright.convert("RGBA"))
+    return np.asarray(upright.convert("RGB")).copy()
+
+
+def _stretched(values: np.ndarray) -> np.ndarray:
+    """Grey values of unknown range as uint8: [0, 1], 8 or 16 bits are told apart by the largest value."""
+    largest = np.nanmax(values, initial=0.0)
+    scale = 255.0 if largest <= 1 else 1.0 if largest <= 255 else 255 / 65535
+    return np.clip(np.nan_to_num(values) * scale, 0, 255).astype(np.uint8)
