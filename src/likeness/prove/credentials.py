@@ -1,0 +1,345 @@
+"""Content credentials (C2PA 2.4): sign what was made, and read what a file says of itself.
+
+A signature tells who signed, not what is true, so reading keeps four states apart: ``trusted`` (intact, signer known
+here), ``unknown_signer`` (intact, signer not known here), ``invalid`` (something does not match) and ``absent``.
+Ingredients have states of their own, because a sound claim over a broken ingredient otherwise reads as sound.
+Nothing is ever fetched from the network.
+"""
+
+import json
+import mimetypes
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import c2pa
+from cryptography import x509
+from pydantic import BaseModel, ConfigDict
+
+from likeness import __version__
+from likeness.errors import BadMediaError, CredentialError
+from likeness.files import atomic_write
+from likeness.prove.home import home
+from likeness.prove.identity import ALGORITHM, Identity, local_identity, local_root
+
+State = Literal["trusted", "unknown_signer", "invalid", "absent"]
+DigitalSourceType = Literal[
+    "compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia", "algorithmicMedia", "digitalCapture"
+]
+
+SYNTHETIC_SOURCE_TYPES = frozenset({"compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia",
+                                    "algorithmicMedia", "compositeSynthetic"})  # fmt: skip
+PROVENANCE_LABEL = "likeness.provenance"  # an assertion of our own, in our own namespace
+_SOURCE_TYPE_PREFIX = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+_UNTRUSTED = "signingCredential.untrusted"
+_TRUSTED = "signingCredential.trusted"
+_PARENT = "parent"  # links the opening action to the parent ingredient
+_MAX_DEPTH = 16  # of ingredients within ingredients
+_FALLBACK_FORMAT = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the signer declares. ``source_type`` is an IPTC digital source type, ``change`` one plain phrase.
+
+    ``consent_sha256`` is the digest of the consent record: the record itself names a person and stays at home.
+    """
+
+    source_type: DigitalSourceType
+    change: str
+    title: str
+    consent_sha256: str | None = None
+
+
+class Ingredient(BaseModel):
+    """Something the file was made from; its state and ``problems`` (C2PA validation codes) are its own."""
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str | None
+    relationship: str | None
+    state: State
+    signer: str | None = None
+    problems: list[str] = []
+    digital_source_types: list[str] = []
+    ingredients: list["Ingredient"] = []
+
+
+class Credentials(BaseModel):
+    """What a file's credentials say and whether they hold. ``reason`` explains ``absent``.
+
+    ``signer`` and ``issuer`` are the certificate's common name and organisation; ``problems`` C2PA validation codes;
+    ``digital_source_types`` the last part of the IPTC terms; ``provenance`` our own assertion, where there is one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    state: State
+    reason: str | None = None
+    signer: str | None = None
+    issuer: str | None = None
+    problems: list[str] = []
+    claim_generator: str | None = None
+    digital_source_types: list[str] = []
+    actions: list[str] = []
+    ingredients: list[Ingredient] = []
+    provenance: dict[str, str] = {}
+
+    def all_ingredients(self) -> list[Ingredient]:
+        """Every ingredient at every depth, parents before their own ingredients."""
+        found, waiting = [], list(self.ingredients)
+        while waiting:
+            found.append(waiting.pop(0))
+            waiting[:0] = found[-1].ingredients
+        return found
+
+
+def sign(
+    source_file: Path, out_file: Path, claim: Claim, *, ingredient: Path | None = None, identity: Identity | None = None
+) -> None:
+    """Write ``source_file`` with signed credentials to ``out_file`` (which may be the same), atomically.
+
+    With an ``ingredient`` the file was opened from it and edited, else it was created. An ingredient keeps the
+    credentials it has. Raises CredentialError where the format cannot carry credentials or signing fails, and
+    StorageError where ``out_file`` cannot be written; ``out_file`` then is as it was.
+    """
+    identity = identity or local_identity()
+    media_type = _media_type(source_file)
+    if media_type not in c2pa.Builder.get_supported_mime_types():
+        raise CredentialError(
+            f"{Path(source_file).suffix or 'This kind of'} files cannot carry credentials. "
+            "Choose mp4, mov, jpg, png, webp, wav or m4a for the output."
+        )
+    with ExitStack() as stack:
+        context = stack.enter_context(_context(identity.certificates_pem))
+        builder = stack.enter_context(c2pa.Builder(_manifest(claim, ingredient), context=context))
+        try:
+            if ingredient is not None:
+                _add_parent(builder, ingredient)
+            signer = stack.enter_context(_signer(identity))
+            temporary = stack.enter_context(atomic_write(Path(out_file)))
+            with Path(source_file).open("rb") as content, temporary.open("w+b") as signed:
+                builder.sign(signer, media_type, content, signed)
+        except c2pa.C2paError as error:
+            raise CredentialError(
+                f"{source_file} could not be signed: {_one_line(error)}. Check that the file plays and try again."
+            ) from error
+
+
+def read(path: Path) -> Credentials:
+    """Read and check the credentials inside ``path``.
+
+    Known signers are the local identity and those of the user's trust list. Raises BadMediaError where the file cannot
+    be opened, CredentialError where the trust list or the local root is damaged.
+    """
+    media_type = _media_type(path)
+    known = media_type if media_type in c2pa.Reader.get_supported_mime_types() else None
+    with _context(trust_anchors()) as context:
+        try:
+            with Path(path).open("rb") as file, c2pa.Reader(known, file, context=context) as reader:
+                return _credentials(json.loads(reader.json()))
+        except OSError as error:
+            raise BadMediaError(
+                f"{path} cannot be read ({error.strerror or error}). Check its name and permissions."
+            ) from error
+        except c2pa.C2paError.ManifestNotFound:
+            return Credentials(state="absent", reason="the file carries no credentials")
+        except c2pa.C2paError.NotSupported:
+            return Credentials(state="absent", reason="this kind of file cannot carry credentials")
+        except c2pa.C2paError.RemoteManifest:
+            return Credentials(
+                state="absent", reason="the file names credentials on a remote server, which are not fetched"
+            )
+        except c2pa.C2paError as error:
+            return _unreadable(error)
+
+
+def trust_list() -> Path:
+    """The user's list of signers they know: certificates in PEM, one after another. The file need not exist."""
+    return home() / "trust.pem"
+
+
+def trust_anchors() -> str:
+    """PEM certificates of every signer known here: the local root and the user's trust list. Raises CredentialError."""
+    path = trust_list()
+    try:
+        listed = path.read_bytes() if path.exists() else b""
+        if listed.strip():
+            x509.load_pem_x509_certificates(listed)
+        text = listed.decode("ascii")
+    except (OSError, ValueError) as error:
+        raise CredentialError(
+            f"The trust list {path} cannot be used ({error}). Put PEM certificates in it, or move it away."
+        ) from error
+    return "\n".join(part for part in (local_root(), text) if part)
+
+
+def _context(anchors: str) -> c2pa.Context:
+    """Settings of this one call; the library's global settings stay untouched. Thumbnails are off because one of the
+    parent would put the unaltered picture into the file made from it."""
+    settings = {
+        "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": True},
+        "core": {"allowed_network_hosts": []},
+        "trust": {"user_anchors": anchors} if anchors else {},
+        "builder": {"thumbnail": {"enabled": False}},
+    }
+    return c2pa.Context.from_dict(settings)
+
+
+def _signer(identity: Identity) -> c2pa.Signer:
+    chain, key = identity.certificates_pem.encode(), identity.key_pem.encode()
+    return c2pa.Signer.from_info(c2pa.C2paSignerInfo(ALGORITHM, chain, key, None))
+
+
+def _manifest(claim: Claim, ingredient: Path | None) -> dict[str, Any]:
+    """The claim as the SDK takes it. The first action must be opened or created (C2PA 2.4, "Actions")."""
+    source_type = _SOURCE_TYPE_PREFIX + claim.source_type
+    made = {"digitalSourceType": source_type, "description": claim.change, "softwareAgent": {"name": "likeness"}}
+    actions: list[dict[str, Any]] = [{"action": "c2pa.created", **made}]
+    if ingredient is not None:
+        opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": [_PARENT]}}
+        actions = [opened, {"action": "c2pa.edited", **made}]
+    provenance = {"tool": "likeness", "version": __version__}
+    if claim.consent_sha256:
+        provenance["consent_sha256"] = claim.consent_sha256
+    return {
+        "claim_generator_info": [{"name": "likeness", "version": __version__}],
+        "title": claim.title,
+        "assertions": [
+            {"label": "c2pa.actions.v2", "data": {"actions": actions}, "created": True},
+            {"label": PROVENANCE_LABEL, "data": provenance, "created": True},
+        ],
+    }
+
+
+def _add_parent(builder: c2pa.Builder, ingredient: Path) -> None:
+    described = {"title": ingredient.name, "relationship": "parentOf", "label": _PARENT, "instance_id": _PARENT}
+    try:
+        with ingredient.open("rb") as content:
+            builder.add_ingredient(described, _media_type(ingredient) or _FALLBACK_FORMAT, content)
+    except OSError as error:
+        raise CredentialError(
+            f"The source {ingredient} cannot be read ({error.strerror or error}). Keep it in place until the end."
+        ) from error
+
+
+def _credentials(store: Mapping[str, Any]) -> Credentials:
+    """Condense the SDK's report; see "validation_results" in the C2PA 2.4 specification for its codes."""
+    manifests = store.get("manifests", {})
+    active = manifests.get(store.get("active_manifest"), {})
+    results = store.get("validation_results", {})
+    state, problems = _judge(results.get("activeManifest", {}))
+    if store.get("validation_state") == "Invalid" and state != "invalid":
+        state, problems = "invalid", _codes(store.get("validation_status", []))
+    signature = active.get("signature_info", {})
+    return Credentials(
+        state=state,
+        signer=signature.get("common_name"),
+        issuer=signature.get("issuer"),
+        problems=problems,
+        claim_generator=_generator(active),
+        digital_source_types=_source_types(active),
+        actions=[str(action.get("action")) for action in _actions(active)],
+        ingredients=_ingredients(active, manifests, results.get("ingredientDeltas", []), _MAX_DEPTH),
+        provenance=_provenance(active),
+    )
+
+
+def _judge(results: Mapping[str, Any]) -> tuple[State, list[str]]:
+    """State and problem codes of one manifest. An unknown signer is not a broken signature, though the SDK lists both
+    as failures."""
+    problems = _codes(results.get("failure", []))
+    if any(code != _UNTRUSTED for code in problems):
+        return "invalid", problems
+    trusted = _TRUSTED in _codes(results.get("success", []))
+    return ("trusted" if trusted and not problems else "unknown_signer"), problems
+
+
+def _ingredients(
+    manifest: Mapping[str, Any], manifests: Mapping[str, Any], deltas: Sequence[Mapping[str, Any]], depth: int
+) -> list[Ingredient]:
+    if depth == 0:
+        return []
+    return [
+        _ingredient(entry, str(manifest.get("label")), manifests, deltas, depth)
+        for entry in manifest.get("ingredients", [])
+    ]
+
+
+def _ingredient(
+    entry: Mapping[str, Any], owner: str, manifests: Mapping[str, Any], deltas: Sequence[Mapping[str, Any]], depth: int
+) -> Ingredient:
+    """What its importer recorded of the ingredient, corrected by what has been found today (the deltas)."""
+    title, relationship = entry.get("title"), entry.get("relationship")
+    own = manifests.get(str(entry.get("active_manifest")))
+    if own is None:
+        return Ingredient(title=title, relationship=relationship, state="absent")
+    recorded = entry.get("validation_results", {}).get("activeManifest", {})
+    end = f"/{owner}/c2pa.assertions/{entry.get('label')}"
+    today = [d.get("validationDeltas", {}) for d in deltas if str(d.get("ingredientAssertionURI", "")).endswith(end)]
+    merged = {
+        outcome: [status for part in (recorded, *today) for status in part.get(outcome, [])]
+        for outcome in ("success", "failure")
+    }
+    merged["failure"] += entry.get("validation_status", [])  # where older claims keep it
+    if _TRUSTED in [code for part in today for code in _codes(part.get("success", []))]:
+        merged["failure"] = [status for status in merged["failure"] if status.get("code") != _UNTRUSTED]
+    state, problems = _judge(merged)
+    return Ingredient(
+        title=title,
+        relationship=relationship,
+        state=state,
+        signer=own.get("signature_info", {}).get("common_name"),
+        problems=problems,
+        digital_source_types=_source_types(own),
+        ingredients=_ingredients(own, manifests, deltas, depth - 1),
+    )
+
+
+def _actions(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [
+        action
+        for assertion in manifest.get("assertions", [])
+        if str(assertion.get("label", "")).startswith("c2pa.actions")
+        for action in assertion.get("data", {}).get("actions", [])
+    ]
+
+
+def _source_types(manifest: Mapping[str, Any]) -> list[str]:
+    declared = (str(action.get("digitalSourceType") or "") for action in _actions(manifest))
+    return list(dict.fromkeys(term.rsplit("/", 1)[-1] for term in declared if term))
+
+
+def _generator(manifest: Mapping[str, Any]) -> str | None:
+    for tool in manifest.get("claim_generator_info") or []:
+        return f"{tool.get('name')} {tool.get('version') or ''}".strip()
+    return manifest.get("claim_generator")
+
+
+def _provenance(manifest: Mapping[str, Any]) -> dict[str, str]:
+    for assertion in manifest.get("assertions", []):
+        if assertion.get("label") == PROVENANCE_LABEL:
+            return {str(key): str(value) for key, value in assertion.get("data", {}).items()}
+    return {}
+
+
+def _codes(statuses: Sequence[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(str(status.get("code")) for status in statuses))
+
+
+def _unreadable(error: c2pa.C2paError) -> Credentials:
+    """Tell a damaged container, in which nothing can be looked for, from damaged credentials."""
+    if isinstance(error, c2pa.C2paError.Io) or "asset could not be parsed" in str(error):
+        return Credentials(state="absent", reason="the file is damaged, so no credentials could be looked for")
+    return Credentials(state="invalid", problems=[_one_line(error)])
+
+
+def _media_type(path: Path) -> str:
+    guessed, _ = mimetypes.guess_type(Path(path).name)
+    return guessed or ""
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200].rstrip(".")

@@ -1,0 +1,34 @@
+"""The user's own folder: signing identity, trust list and ledger live in it, and nobody else reads it."""
+
+import os
+from pathlib import Path
+
+from platformdirs import user_data_dir
+
+from likeness.files import atomic_write, storage_error
+
+HOME_VARIABLE = "LIKENESS_HOME"
+_PRIVATE_FILE = 0o600
+_PRIVATE_FOLDER = 0o700
+
+
+def home() -> Path:
+    """The folder named by LIKENESS_HOME, else the platform's place for user data; made for its owner only."""
+    named = os.environ.get(HOME_VARIABLE)
+    return private_folder(Path(named).expanduser() if named else Path(user_data_dir("likeness", appauthor=False)))
+
+
+def private_folder(folder: Path) -> Path:
+    """Make ``folder`` for its owner only, where it is not there yet. Raises StorageError."""
+    try:
+        folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(folder, error) from error
+    return folder
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write ``content`` atomically to a file that only its owner can read; the mode is set before the first byte."""
+    with atomic_write(path) as temporary:
+        temporary.chmod(_PRIVATE_FILE)
+        temporary.write_bytes(content)
