@@ -1,0 +1,181 @@
+"""Check one file: open it, follow its faces, let every examiner look, weigh what they found."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from likeness.check.report import FaceReport, Report, Span, View, versions
+from likeness.check.weigh import WeighSettings, weigh
+from likeness.detect.cues.blinking import Blinking
+from likeness.detect.cues.motion import Motion
+from likeness.detect.cues.seam import Seam
+from likeness.detect.sightings import consecutive
+from likeness.errors import LikenessError
+from likeness.examiner import Examiner, Finding, abstention
+from likeness.faces.face import Face, Track
+from likeness.faces.tracker import Tracker
+from likeness.files import sha256_of
+from likeness.media.clip import Clip, Frame, open_clip
+from likeness.progress import progress, tracked
+from likeness.prove.credentials_examiner import CredentialsExaminer
+
+EXAMINERS: tuple[type[Examiner], ...] = (CredentialsExaminer, Blinking, Seam, Motion)
+
+_IN_SIGHT_GAP_S = 0.5  # a face lost for less is reported as in sight throughout
+
+
+@dataclass(frozen=True)
+class CheckSettings:
+    """How much of a file is looked at. Up to ``longest_s`` all of it; beyond, ``windows`` evenly spread parts of together that length."""
+
+    longest_s: float = 120.0
+    windows: int = 6
+    most_faces: int = 8  # the rest of a crowd is counted, not examined
+    shortest_face_s: float = 0.3  # of a video: what appears for less is left out
+    views: int = 6
+    view_px: int = 480  # longer side of a view
+    view_quality: int = 82
+    weigh: WeighSettings = field(default_factory=WeighSettings)
+
+
+@dataclass(frozen=True, eq=False)
+class Watched:
+    """What the one pass over the frames leaves: faces over time, some small views, and the spans looked at, in seconds."""
+
+    tracks: list[Track]
+    views: list[View]
+    examined: list[Span]
+
+
+def check_file(path: Path, settings: CheckSettings | None = None) -> Report:
+    """Examine the file ``path`` and report. Raises BadMediaError where it cannot be opened.
+
+    An examiner that fails on this file with an error of ours abstains with that error as its reason.
+    """
+    settings = settings or CheckSettings()
+    clip = open_clip(Path(path))
+    watched = watch(clip, settings)
+    tracks = prominent(watched.tracks, clip, settings)
+    findings = [
+        finding
+        for examiner in tracked(EXAMINERS, f"Examining {clip.path.name}", len(EXAMINERS), "examiners")
+        for finding in examine(examiner(), clip, tracks)
+    ]
+    weighing = weigh(clip.kind, [track.id for track in tracks], findings, settings.weigh)
+    return Report(
+        file=str(path),
+        sha256=sha256_of(clip.path),
+        kind=clip.kind,
+        verdict=weighing.verdict,
+        llr=weighing.llr,
+        probability=None if weighing.probability is None else round(weighing.probability, 4),
+        reason=weighing.reason,
+        faces=[_face_report(track, weighing.faces[track.id]) for track in tracks],
+        findings=findings,
+        versions=versions(),
+        size_bytes=clip.path.stat().st_size,
+        width=clip.width,
+        height=clip.height,
+        duration_s=clip.duration_s,
+        frame_rate=None if clip.frame_rate is None else float(clip.frame_rate),
+        container=clip.container,
+        examined=watched.examined,
+        left_out=len(watched.tracks) - len(tracks),
+        views=watched.views,
+    )
+
+
+def examine(examiner: Examiner, clip: Clip, tracks: list[Track]) -> list[Finding]:
+    """What ``examiner`` finds; where it fails on this file, an abstention that says why."""
+    try:
+        return examiner.examine(clip, tracks)
+    except LikenessError as error:
+        return [abstention(examiner.name, str(error))]
+
+
+def watch(clip: Clip, settings: CheckSettings) -> Watched:
+    """Follow the faces through ``clip`` (or through parts of a long one) and keep a few small views."""
+    if clip.kind == "sound":
+        return Watched([], [], [])
+    spans = spans_to_examine(clip.duration_s, settings)
+    due = iter(_view_times(spans, settings.views))
+    next_view = next(due, None)
+    tracker, seen, views = Tracker(), defaultdict[int, list[Face]](list), list[View]()
+    seconds = sum(end - start for start, end in spans)
+    with progress(f"Following faces in {clip.path.name}", seconds * float(clip.frame_rate or 1)) as job:
+        for frame in _frames(clip, spans):
+            here = tracker.update(frame)
+            for number, face in here:
+                seen[number].append(face)
+            if next_view is not None and frame.time_s >= next_view:
+                views.append(_view(frame, here, settings))
+                next_view = next((time for time in due if time > frame.time_s), None)
+            job.advance()
+    return Watched([Track(number, faces) for number, faces in sorted(seen.items())], views, spans)
+
+
+def spans_to_examine(duration_s: float, settings: CheckSettings) -> list[Span]:
+    """All of a short clip, or ``windows`` evenly spread parts of a long one, as (start, end) in seconds."""
+    if duration_s <= settings.longest_s:
+        return [(0.0, duration_s)]
+    length = settings.longest_s / settings.windows
+    step = (duration_s - length) / (settings.windows - 1)
+    return [(round(i * step, 3), round(i * step + length, 3)) for i in range(settings.windows)]
+
+
+def prominent(tracks: Sequence[Track], clip: Clip, settings: CheckSettings) -> list[Track]:
+    """The faces seen longest and largest, at most ``most_faces``, in order of their numbers; fleeting ones are left out."""
+    shortest = settings.shortest_face_s if clip.kind == "video" else 0.0
+    lasting = [track for track in tracks if track.span_s[1] - track.span_s[0] >= shortest]
+    ranked = sorted(lasting, key=lambda track: sum(face.width for face in track.faces), reverse=True)
+    return sorted(ranked[: settings.most_faces], key=lambda track: track.id)
+
+
+def _frames(clip: Clip, spans: Sequence[Span]) -> Iterator[Frame]:
+    if len(spans) == 1:
+        yield from clip.frames()
+        return
+    for start, end in spans:
+        yield from clip.frames(start, end)
+
+
+def _view_times(spans: Sequence[Span], count: int) -> list[float]:
+    """``count`` times evenly over the examined seconds, each in the middle of its share."""
+    total = sum(end - start for start, end in spans)
+    times = []
+    for i in range(count):
+        left = (i + 0.5) * total / count
+        for start, end in spans:
+            if left <= end - start:
+                times.append(start + left)
+                break
+            left -= end - start
+    return times if total > 0 else [0.0]
+
+
+def _view(frame: Frame, here: Sequence[tuple[int, Face]], settings: CheckSettings) -> View:
+    picture = Image.fromarray(frame.image)
+    picture.thumbnail((settings.view_px, settings.view_px))
+    encoded = BytesIO()
+    picture.save(encoded, "JPEG", quality=settings.view_quality)
+    height, width = frame.image.shape[:2]
+    boxes = [
+        (number, (face.box[0] / width, face.box[1] / height, face.box[2] / width, face.box[3] / height))
+        for number, face in here
+    ]
+    return View(time_s=frame.time_s, jpeg=encoded.getvalue(), width=picture.width, height=picture.height, boxes=boxes)
+
+
+def _face_report(track: Track, llr: float | None) -> FaceReport:
+    best = max(track.faces, key=lambda face: face.quality)
+    pieces = consecutive(track.faces, _IN_SIGHT_GAP_S)
+    return FaceReport(
+        track=track.id,
+        llr=llr,
+        spans=[(round(piece[0].time_s, 3), round(piece[-1].time_s, 3)) for piece in pieces],
+        box=tuple(round(float(v), 1) for v in best.box),
+    )

@@ -1,0 +1,168 @@
+"""Weigh the findings of one file into one verdict. Pure: findings in, verdict and reason out.
+
+Two propositions are set against each other: H1, a face in this file was made or replaced by software; H2, the footage shows what a
+camera recorded. Evidence is a log10 likelihood ratio, P(findings | H1) / P(findings | H2), and counts as follows.
+
+1. The cues of one face share its pixels, its size and its compression, so they are not independent, and adding them would count
+   the same thing twice. Of the findings that point the same way the strongest counts in full, the next half, the next a quarter.
+2. H1 says that one of the k faces, any of them, is synthetic: LR(file) is the mean of LR(face) over the faces. A face that nobody
+   could examine has LR 1. So many innocent faces do not add up to a guilty one.
+3. A finding about the file itself (credentials) does not come from the same pixels: it is added in full.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from likeness.examiner import Finding
+
+Verdict = Literal["synthetic", "no_sign", "cannot_tell"]
+Kind = Literal["video", "picture", "sound"]
+
+# ENFSI Guideline for Evaluative Reporting in Forensic Science (2015), table in section 3.8: from this log10 LR, this much support.
+_ENFSI_SCALE = (
+    (6.0, "extremely strong"),
+    (4.0, "very strong"),
+    (3.0, "strong"),
+    (2.0, "moderately strong"),
+    (1.0, "moderate"),
+    (math.log10(2), "weak"),
+)
+
+
+@dataclass(frozen=True)
+class WeighSettings:
+    """From where on a verdict is given; in between, it is ``cannot_tell``.
+
+    ``synthetic_from``: ten times more probable under H1 (ENFSI: moderate support). ``no_sign_to``: three times more probable under H2,
+    and then only with ``least_examiners`` working on every face: an examiner that abstained has not seen "no sign".
+    """
+
+    synthetic_from: float = 1.0
+    no_sign_to: float = -0.5
+    least_examiners: int = 2
+    discount: float = 0.5
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """The verdict on one file. ``llr`` and the values of ``faces`` (by track) are log10 likelihood ratios, None where nobody could say anything."""
+
+    verdict: Verdict
+    llr: float | None
+    reason: str
+    faces: dict[int, float | None]
+
+    @property
+    def probability(self) -> float | None:
+        """Probability of H1 for a prior of one half."""
+        return None if self.llr is None else 1 / (1 + 10**-self.llr)
+
+
+def weigh(
+    kind: Kind, tracks: Sequence[int], findings: Sequence[Finding], settings: WeighSettings | None = None
+) -> Weighing:
+    """The verdict on a file of ``kind`` that shows the faces ``tracks``, from everything that was found."""
+    settings = settings or WeighSettings()
+    working = [finding for finding in findings if finding.llr is not None]
+    by_face = {track: [f for f in working if f.track == track] for track in tracks}
+    faces = {
+        track: combine([f.llr for f in own if f.llr is not None], settings.discount) for track, own in by_face.items()
+    }
+    about_file = [f for f in working if f.track not in by_face]
+    pixels = any_of(list(faces.values()))
+    parts = [llr for llr in (pixels, *(f.llr for f in about_file)) if llr is not None]
+    llr = math.fsum(parts) if parts else None
+    verdict = _verdict(llr, by_face, settings)
+    reason = _reason(verdict, kind, by_face, about_file, findings, llr, settings)
+    return Weighing(verdict, _rounded(llr), reason, {track: _rounded(value) for track, value in faces.items()})
+
+
+def combine(llrs: Sequence[float], discount: float) -> float | None:
+    """Weigh findings that share their pixels: on each side the strongest in full, each next one ``discount`` times the one before."""
+    if not llrs:
+        return None
+    sides = (sorted((x for x in llrs if x > 0), reverse=True), sorted(x for x in llrs if x <= 0))
+    return math.fsum(x * discount**i for side in sides for i, x in enumerate(side))
+
+
+def any_of(llrs: Sequence[float | None]) -> float | None:
+    """log10 of the mean likelihood ratio: "one of these faces" against "none". None where no face could be examined."""
+    if all(llr is None for llr in llrs):
+        return None
+    ratios = [10 ** (llr or 0.0) for llr in llrs]
+    return math.log10(math.fsum(ratios) / len(ratios))
+
+
+def verbal(llr: float | None) -> str:
+    """The ENFSI verbal equivalent of a log10 likelihood ratio."""
+    if llr is None:
+        return "no opinion"
+    towards = "made or replaced by software" if llr > 0 else "as a camera recorded it"
+    for least, strength in _ENFSI_SCALE:
+        if abs(llr) >= least:
+            return f"{strength} support for “{towards}”"
+    return "no support for either side"
+
+
+def times(llr: float) -> str:
+    """A log10 likelihood ratio as a plain factor: "12 times" or "1.8 times"."""
+    factor = 10 ** abs(llr)
+    return f"{factor:.1f} times" if factor < 10 else f"{float(f'{factor:.2g}'):,.0f} times"
+
+
+def _verdict(llr: float | None, by_face: dict[int, list[Finding]], settings: WeighSettings) -> Verdict:
+    if llr is not None and llr >= settings.synthetic_from:
+        return "synthetic"
+    watched = bool(by_face) and all(len(own) >= settings.least_examiners for own in by_face.values())
+    if llr is not None and llr <= settings.no_sign_to and watched:
+        return "no_sign"
+    return "cannot_tell"
+
+
+def _reason(
+    verdict: Verdict,
+    kind: Kind,
+    by_face: dict[int, list[Finding]],
+    about_file: Sequence[Finding],
+    findings: Sequence[Finding],
+    llr: float | None,
+    settings: WeighSettings,
+) -> str:
+    if verdict == "synthetic":
+        return _reason_synthetic(by_face, about_file, llr or 0.0)
+    if verdict == "no_sign":
+        return (
+            "Every face could be examined and measures as genuine footage does; that is no proof that the file is genuine, "
+            "only that these examiners see no sign of a synthetic face."
+        )
+    if kind == "sound":
+        return "This file holds sound only. Voices are not examined yet, so nothing can be said about it."
+    if not by_face:
+        return "No face was found, and only faces are examined, so nothing can be said about the rest of the picture."
+    if not any(by_face.values()):
+        reasons = [f.abstained for f in findings if f.abstained and f.track is not None]
+        return "No examiner could work on the faces here. " + (reasons[0] if reasons else "Each one abstained.")
+    return _reason_thin(by_face, llr or 0.0, settings)
+
+
+def _reason_synthetic(by_face: dict[int, list[Finding]], about_file: Sequence[Finding], llr: float) -> str:
+    strongest = max((f for own in (*by_face.values(), about_file) for f in own), key=lambda f: f.llr or 0.0)
+    return f"What was found is {times(llr)} more probable if a face here was made or replaced by software. Most telling: {strongest.text}"
+
+
+def _reason_thin(by_face: dict[int, list[Finding]], llr: float, settings: WeighSettings) -> str:
+    if llr >= 0.3:
+        return (
+            f"There are signs of a synthetic face, {times(llr)} more probable if one was made by software, "
+            f"but a verdict needs {10**settings.synthetic_from:.0f} times."
+        )
+    unwatched = [track for track, own in by_face.items() if len(own) < settings.least_examiners]
+    if unwatched and llr <= settings.no_sign_to:
+        return "Nothing stands out, but not every face could be examined by enough examiners to speak of no sign."
+    return "What could be measured is about as probable in genuine as in synthetic footage, so the evidence is too thin for a verdict."
+
+
+def _rounded(llr: float | None) -> float | None:
+    return None if llr is None else round(llr, 3)

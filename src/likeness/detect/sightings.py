@@ -1,0 +1,84 @@
+"""Meet the tracked faces again in the pixels: stream only the frames an examiner asks for."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from likeness.faces.face import Face, Track
+from likeness.media.clip import Clip, Frame
+
+_SAME_TIME_S = 1e-3  # the same frame decoded twice has the same time, up to the rounding of a seek
+_SEEK_GAP_S = 2.0  # below this, decoding through a gap costs less than seeking over it
+
+
+@dataclass(frozen=True, eq=False)
+class Sighting:
+    """One tracked face in one decoded frame."""
+
+    frame: Frame
+    track: int
+    face: Face
+
+
+def sightings(clip: Clip, wanted: Sequence[tuple[int, Face]]) -> Iterator[Sighting]:
+    """Decode the frames of ``wanted`` (track number, face) once, in order of time, and yield each face with its frame."""
+    ordered = sorted(wanted, key=lambda pair: pair[1].time_s)
+    for run in _runs(ordered):
+        position = 0
+        for frame in clip.frames(max(run[0][1].time_s - _SAME_TIME_S, 0.0), run[-1][1].time_s + _SAME_TIME_S):
+            while position < len(run) and run[position][1].time_s < frame.time_s - _SAME_TIME_S:
+                position += 1
+            while position < len(run) and run[position][1].time_s <= frame.time_s + _SAME_TIME_S:
+                yield Sighting(frame, *run[position])
+                position += 1
+            if position == len(run):
+                break
+
+
+def spread(faces: Sequence[Face], count: int) -> list[Face]:
+    """At most ``count`` of ``faces``, evenly spread over time."""
+    if len(faces) <= count:
+        return list(faces)
+    return [faces[i] for i in np.linspace(0, len(faces) - 1, count).round().astype(int)]
+
+
+def consecutive(faces: Sequence[Face], longest_gap_s: float) -> list[list[Face]]:
+    """Cut a track where the face was lost for more than ``longest_gap_s``."""
+    pieces: list[list[Face]] = []
+    for face in faces:
+        if pieces and face.time_s - pieces[-1][-1].time_s <= longest_gap_s:
+            pieces[-1].append(face)
+        else:
+            pieces.append([face])
+    return pieces
+
+
+def frame_interval(faces: Sequence[Face]) -> float:
+    """The usual time between two neighbouring faces of a track, in seconds (0 for fewer than two)."""
+    return float(np.median(np.diff([face.time_s for face in faces]))) if len(faces) > 1 else 0.0
+
+
+def spans_above(times_s: np.ndarray, values: np.ndarray, level: float, shortest_s: float) -> list[tuple[float, float]]:
+    """Where ``values`` (n,) stay at or above ``level`` for at least ``shortest_s``, as (start, end) in seconds."""
+    spans: list[tuple[float, float]] = []
+    above = np.append(np.nan_to_num(values, nan=-np.inf) >= level, False)
+    start: int | None = None
+    for i, inside in enumerate(above):
+        if inside and start is None:
+            start = i
+        elif not inside and start is not None:
+            if times_s[i - 1] - times_s[start] >= shortest_s:
+                spans.append((float(times_s[start]), float(times_s[i - 1])))
+            start = None
+    return spans
+
+
+def _runs(ordered: list[tuple[int, Face]]) -> list[list[tuple[int, Face]]]:
+    runs: list[list[tuple[int, Face]]] = []
+    for pair in ordered:
+        if runs and pair[1].time_s - runs[-1][-1][1].time_s <= _SEEK_GAP_S:
+            runs[-1].append(pair)
+        else:
+            runs.append([pair])
+    return runs
