@@ -17,6 +17,7 @@ from likeness.errors import SettingsError
 
 _FINE_HZ = 200  # curves are made on this grid and then read at the frame times
 _COARTICULATION_S = 0.060  # σ of the Gaussian that blends neighbouring mouth shapes
+_LIP_CLOSURE_S = 0.028  # σ for lips that meet, which are quicker
 _LIPS_LEAD_S = 0.040  # the mouth takes its shape this long before the sound is heard
 _SPEECH_STARTS_S = 0.35
 _FADE_S = 0.05  # where the sound is cut at the end of the take
@@ -134,23 +135,29 @@ _MOUTH_SHAPES: Mapping[str, Mapping[str, float]] = {
     "sibilant": {"jawOpen": 0.05, "mouthStretch": 0.28, "mouthLowerDown": 0.35, "mouthUpperUp": 0.16},
     "postalveolar": {"jawOpen": 0.10, "mouthFunnel": 0.50, "mouthPucker": 0.18},
     "velar": {"jawOpen": 0.24, "mouthLowerDown": 0.14},
-    "open": {"jawOpen": 0.55, "mouthLowerDown": 0.18, "mouthUpperUp": 0.12},
+    "open": {"jawOpen": 0.60, "mouthLowerDown": 0.18, "mouthUpperUp": 0.12},
     "spread": {"jawOpen": 0.22, "mouthSmile": 0.20, "mouthStretch": 0.22, "mouthLowerDown": 0.18},
     "rounded": {"jawOpen": 0.24, "mouthPucker": 0.52, "mouthFunnel": 0.30},
 }
-# How firmly each group holds its shape against its neighbours (Cohen & Massaro 1993, "Modeling coarticulation"):
-# lips that must meet do meet, while the tongue sounds take the lips of the vowel beside them.
-_DOMINANCE = {"silence": 0.6, "bilabial": 4.0, "labiodental": 3.0, "postalveolar": 1.6, "alveolar": 0.7, "velar": 0.6}
+# How firmly each group holds its shape against its neighbours (Cohen & Massaro 1993, "Modeling coarticulation"): tongue
+# sounds take the lips of the vowel beside them, and lip sounds leave the slow gesture to their neighbours altogether.
+_DOMINANCE = {"silence": 0.6, "bilabial": 0.2, "labiodental": 0.3, "postalveolar": 1.6, "alveolar": 0.7, "velar": 0.6}
 
 
 def _mouth(speech: Speech, fine: np.ndarray, articulation: float) -> np.ndarray:
-    """Mouth shapes over the fine grid, (F, 57): a dominance-weighted Gaussian average of the shapes of the visemes."""
+    """Mouth shapes over the fine grid, (F, 57): slow gestures from vowel to vowel, and quick closures of the lips on
+    top of them (Öhman 1966, "Coarticulation in VCV utterances")."""
     viseme = _viseme_curve(speech, fine + _LIPS_LEAD_S)
     shapes = np.stack([_expression(_MOUTH_SHAPES[name]) for name in VISEMES])
     dominance = np.array([_DOMINANCE.get(name, 1.0) for name in VISEMES])[viseme]
     sigma = _COARTICULATION_S * _FINE_HZ
     weighted = gaussian_filter1d(shapes[viseme] * dominance[:, None], sigma, axis=0)
-    return articulation * weighted / gaussian_filter1d(dominance, sigma)[:, None]
+    curves = weighted / gaussian_filter1d(dominance, sigma)[:, None]
+    for name in ("bilabial", "labiodental"):
+        closing = gaussian_filter1d((viseme == VISEMES.index(name)).astype(float), _LIP_CLOSURE_S * _FINE_HZ)
+        share = np.minimum(1.25 * closing, 1.0)[:, None]
+        curves = (1.0 - share) * curves + share * shapes[VISEMES.index(name)]
+    return articulation * curves
 
 
 def _viseme_curve(speech: Speech, times: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The shipped footage: two synthetic actors, a held-out performance of A, and the true answer, B giving that performance.
+"""The shipped footage: two synthetic actors, a held-out performance of A, and the true answer: B giving it too.
 
 Filmed by training/footage/film.py. Nobody in it exists. LICENSE-ICT-FaceKit is the notice of the face model behind it.
 """
@@ -11,7 +11,7 @@ from likeness.errors import MissingDataError
 
 @dataclass(frozen=True)
 class ShippedClip:
-    """``path``: 384×384 px, 25 frames a second, with speech; ``truth``: its ground truth (`likeness.actors.truth.Truth`)."""
+    """``path``: 384×384 px, 25 frames a second, with speech; ``truth``: its ground truth, a `likeness.actors` Truth."""
 
     path: Path
 
