@@ -1,9 +1,12 @@
 """An actor's body as triangles: the face model's mesh with an identity, an expression, a gaze and a turn of the head."""
 
 from enum import IntEnum
+from functools import cache
 
 import numpy as np
+from scipy.spatial import cKDTree
 
+from likeness.actors.clothing import garment, under_garment
 from likeness.actors.face_model import FaceModel
 from likeness.actors.person import IDENTITY_MODES, Person
 from likeness.actors.shot import Pose
@@ -12,6 +15,9 @@ NECK_PIVOT = np.array([0.0, -6.0, -2.5], np.float32)  # cm, where the head turns
 NECK_Y = (-17.5, -8.0)  # cm: below the first nothing follows the head, above the second everything does
 SOCKETS = slice(11248, 14062)  # vertices of the insides of mouth and eye sockets
 EYEBALLS = (slice(21451, 22221), slice(23021, 23791))  # vertices of the subject's left and right eyeball
+
+
+_ASYMMETRY = 0.4  # share of an identity's left-right differences that is kept
 
 
 class Material(IntEnum):
@@ -60,6 +66,21 @@ def neck_weight(points: np.ndarray) -> np.ndarray:
     return (t * t * (3 - 2 * t)).astype(np.float32)
 
 
+def evened(head: np.ndarray, model: FaceModel) -> np.ndarray:
+    """A head (n, 3) with 40 % of its left-right differences: random mixtures of scans add up to more than people have."""
+    flip = np.array([-1, 1, 1], np.float32)
+    partner = mirror_partners(model)
+    mirrored = head[partner] * flip
+    return ((head + mirrored) / 2 + _ASYMMETRY * (head - mirrored) / 2).astype(np.float32)
+
+
+@cache
+def mirror_partners(model: FaceModel) -> np.ndarray:
+    """For each vertex of the mean face the number of its mirror image, int64 (n,)."""
+    _, partner = cKDTree(model.vertices).query(model.vertices * [-1, 1, 1])
+    return partner
+
+
 class Figure:
     """A person's mesh at rest and its moves.
 
@@ -68,18 +89,39 @@ class Figure:
     """
 
     def __init__(self, person: Person, model: FaceModel):
-        self.neutral = model.shape(np.asarray(person.identity[:IDENTITY_MODES]))
-        kept = np.isin(model.materials, list(_MATERIALS))
+        head = evened(model.shape(np.asarray(person.identity[:IDENTITY_MODES])), model)
+        skin = np.unique(model.triangles[np.isin(model.materials, ["M_Face", "M_BackHead"])])
+        top, top_triangles = garment(person.clothes, head[skin])
+        self.neutral = np.concatenate([head, top])
+        hidden = under_garment(person.clothes, head)[model.triangles].all(axis=1)
+        kept = np.isin(model.materials, list(_MATERIALS)) & ~hidden
         materials = np.array([_MATERIALS[name] for name in model.materials[kept]], np.uint8)
-        self.triangles = np.ascontiguousarray(model.triangles[kept])
-        in_socket = ((self.triangles >= SOCKETS.start) & (self.triangles < SOCKETS.stop)).all(axis=1)
-        self.materials = np.where(in_socket, np.uint8(Material.SOCKET), materials)
-        self.uv, self.uv_triangles = model.uv, np.ascontiguousarray(model.uv_triangles[kept])
+        triangles = model.triangles[kept]
+        in_socket = ((triangles >= SOCKETS.start) & (triangles < SOCKETS.stop)).all(axis=1)
+        materials[in_socket] = Material.SOCKET
+        self.triangles = np.concatenate([triangles, top_triangles + len(head)])
+        self.materials = np.concatenate([materials, np.full(len(top_triangles), Material.CLOTH, np.uint8)])
+        self.uv = model.uv
+        self.uv_triangles = np.concatenate([model.uv_triangles[kept], np.zeros_like(top_triangles)])
         self.landmarks = model.landmarks
         self._names = model.expression_names
         self._deltas = model.expression_deltas.reshape(len(self._names), -1)
+        self._head_vertices = len(head)
         self._follow = neck_weight(self.neutral)
-        self.eye_centres = np.stack([self.neutral[ball].mean(axis=0) for ball in EYEBALLS])
+        self.eye_centres = np.stack([head[ball].mean(axis=0) for ball in EYEBALLS])
+        self.eye_coordinates, self.eye_axes = self._eyes(model)
+
+    def _eyes(self, model: FaceModel) -> tuple[np.ndarray, np.ndarray]:
+        """Each eyeball vertex as a direction from its eye's centre, float32 (n, 3), and the directions of the two irises' middles, (2, 3)."""
+        directions = np.zeros_like(self.neutral)
+        axes = []
+        for ball, centre, material in zip(EYEBALLS, self.eye_centres, ("M_ScleraLeft", "M_ScleraRight"), strict=True):
+            directions[ball] = self.neutral[ball] - centre
+            chosen = model.materials == material
+            uv, vertices = model.uv[model.uv_triangles[chosen].ravel()], model.triangles[chosen].ravel()
+            middle = directions[vertices[np.argmin(np.linalg.norm(uv - 0.5, axis=1))]]
+            axes.append(middle / np.linalg.norm(middle))
+        return directions, np.array(axes, np.float32)
 
     def expressed(self, pose: Pose) -> np.ndarray:
         """The mesh float32 (n, 3) with expression and gaze, the head still straight."""
@@ -87,7 +129,7 @@ class Figure:
         used = np.flatnonzero(weights)
         vertices = self.neutral.copy()
         if len(used):
-            vertices += (weights[used] @ self._deltas[used]).reshape(-1, 3)
+            vertices[: self._head_vertices] += (weights[used] @ self._deltas[used]).reshape(-1, 3)
         gaze = head_rotation(np.array([pose.gaze[0], pose.gaze[1], 0]))
         for ball, centre in zip(EYEBALLS, self.eye_centres, strict=True):
             vertices[ball] = (self.neutral[ball] - centre) @ gaze.T + centre

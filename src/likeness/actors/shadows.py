@@ -1,0 +1,103 @@
+"""What a light does not reach: shadow maps, and how much of the sky each vertex sees."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from likeness.actors.rasterize import draw_depth
+
+REACH_CM = 26.0  # half the width of the region a shadow map covers
+CENTRE = np.array([0.0, -3.0, 0.0], np.float32)  # its middle
+
+
+@dataclass(frozen=True, eq=False)
+class ShadowMap:
+    """Depths seen from a far light. ``frame`` float32 (4, 3): rows right, up, towards the light; then scale and origin in texels."""
+
+    depth: np.ndarray
+    frame: np.ndarray
+
+    @classmethod
+    def empty(cls, direction: np.ndarray, resolution: int) -> "ShadowMap":
+        """An empty map of ``resolution``² for a light in unit ``direction`` (3,)."""
+        helper = np.array([0, 1, 0] if abs(direction[1]) < 0.9 else [0, 0, 1], np.float32)
+        right = np.cross(helper, direction)
+        right /= np.linalg.norm(right)
+        up = np.cross(direction, right)
+        scale = resolution / (2 * REACH_CM)
+        frame = np.zeros((4, 3), np.float32)
+        frame[:3] = right, up, direction
+        frame[3] = scale, resolution / 2 - scale * (right @ CENTRE), resolution / 2 - scale * (up @ CENTRE)
+        return cls(np.full((resolution, resolution), np.inf, np.float32), frame)
+
+    def place(self, points: np.ndarray) -> np.ndarray:
+        """World points (n, 3) in cm to map coordinates float32 (n, 3): column, row, depth in cm away from the light."""
+        along = points @ self.frame[:3].T
+        along[:, :2] = along[:, :2] * self.frame[3, 0] + self.frame[3, 1:]
+        along[:, 2] *= -1
+        return along.astype(np.float32)
+
+    def add_triangles(self, points: np.ndarray, triangles: np.ndarray) -> None:
+        """Let triangles block the light."""
+        draw_depth(self.place(points), triangles, self.depth)
+
+    def add_points(self, points: np.ndarray) -> None:
+        """Let single points (hair) block the light, a texel each."""
+        _stamp(self.place(points), self.depth)
+
+
+@njit(cache=True, nogil=True)
+def _stamp(placed: np.ndarray, depth: np.ndarray) -> None:
+    height, width = depth.shape
+    for p in range(placed.shape[0]):
+        x, y = int(placed[p, 0] + 0.5), int(placed[p, 1] + 0.5)
+        if 0 <= x < width and 0 <= y < height and placed[p, 2] < depth[y, x]:
+            depth[y, x] = placed[p, 2]
+
+
+@njit(cache=True, nogil=True)
+def transmitted(placed: np.ndarray, depth: np.ndarray, fade_cm: float, bias_cm: float) -> np.ndarray:
+    """Share of light left at placed points (n, 3) behind the first blocker: exp(−(depth beyond it − bias)/fade), float32 (n,)."""
+    height, width = depth.shape
+    share = np.ones(placed.shape[0], np.float32)
+    for p in range(placed.shape[0]):
+        x, y = int(placed[p, 0] + 0.5), int(placed[p, 1] + 0.5)
+        if 0 <= x < width and 0 <= y < height:
+            behind = placed[p, 2] - depth[y, x] - bias_cm
+            if behind > 0:
+                share[p] = np.exp(-behind / fade_cm)
+    return share
+
+
+def sky_directions(count: int) -> np.ndarray:
+    """``count`` directions (n, 3) spread evenly over the sphere (a Fibonacci spiral), the lowest sixth left out."""
+    k = np.arange(count) + 0.5
+    y = 1 - 1.66 * k / count
+    angle = k * np.pi * (3 - np.sqrt(5))
+    r = np.sqrt(1 - y * y)
+    return np.stack([r * np.cos(angle), y, r * np.sin(angle)], axis=1).astype(np.float32)
+
+
+def openness(
+    points: np.ndarray, normals: np.ndarray, mesh: np.ndarray, triangles: np.ndarray, hair: np.ndarray, count: int = 40
+) -> np.ndarray:
+    """How open the sky is over points (n, 3) with unit normals (n, 3), cosine-weighted, float32 (n,) in [0, 1].
+
+    ``mesh`` (v, 3) with ``triangles`` blocks fully; ``hair`` (h, 3) fades the light. Points with a zero normal (hair) look all ways.
+    """
+    seen = np.zeros(len(points), np.float32)
+    total = np.full(len(points), 1e-6, np.float32)
+    looks_everywhere = ~normals.any(axis=1)
+    for direction in sky_directions(count):
+        cosine = np.where(looks_everywhere, 1, np.maximum(normals @ direction, 0)).astype(np.float32)
+        solid, soft = ShadowMap.empty(direction, 192), ShadowMap.empty(direction, 192)
+        solid.add_triangles(mesh, triangles)
+        placed = solid.place(points)
+        share = transmitted(placed, solid.depth, 0.2, 0.45)
+        if len(hair):
+            soft.add_points(hair)
+            share = share * transmitted(placed, soft.depth, 1.6, 0.15)
+        seen += cosine * share
+        total += cosine
+    return seen / total
