@@ -12,7 +12,7 @@ from likeness.media import pictures, sound, video
 from likeness.media.frame import Frame
 from likeness.media.limits import Limits
 from likeness.media.probe import Kind
-from likeness.media.sniff import PICTURES, sniff
+from likeness.media.sniff import PICTURES, LocalFile, sniff
 
 __all__ = ["Clip", "Frame", "Limits", "open_clip"]
 
@@ -21,10 +21,11 @@ __all__ = ["Clip", "Frame", "Limits", "open_clip"]
 class Clip:
     """A local file that has been sniffed and probed. Nothing is held open: every call of ``frames`` streams anew.
 
-    Time 0 is where the first picture or the first sound begins, whichever is earlier; pictures and sound share that clock.
-    ``width`` and ``height`` are pixels of the upright frame, with pixels made square. ``kind`` is "video" also for an
-    animated picture. ``rotation`` says by how many degrees clockwise the stored frames are turned to stand upright.
-    ``frame_count`` is what the file claims, and None where it does not say. ``origin`` is the file's own time stamp of time 0.
+    Time 0 is where the first picture or the first sound begins, whichever is earlier; both share that clock.
+    ``width`` and ``height`` are pixels of the upright frame; pixels that are not square are made square by stretching
+    the width. ``kind`` is "video" also for an animated picture. ``rotation`` says by how many degrees clockwise the
+    stored frames are turned to stand upright. ``frame_rate`` is the average, frames a second. ``frame_count`` is what
+    the file claims, None where it does not say. ``origin`` is the file's own time stamp, in seconds, of time 0.
     """
 
     path: Path
@@ -49,18 +50,17 @@ class Clip:
     def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Iterator[Frame]:
         """Stream the upright frames whose time lies in [start_s, end_s), in order, times strictly increasing.
 
-        Variable frame rate is kept. A frame that changes size on the way is scaled to the clip's; alpha is dropped.
-        A damaged or cut-off file gives every frame that decodes and then logs one warning line; BadMediaError is raised only where
-        nothing decodes or a limit is passed. Seeks in mp4, mov, mkv and webm; other containers are decoded from the start,
-        because their indexes cannot be relied on. A sound has no frames.
+        Variable frame rate is kept. A frame whose size changes on the way is scaled to the clip's; interlaced lines
+        stay woven. Alpha is dropped in videos, and laid on white in pictures. A damaged or cut-off file gives every
+        frame that decodes and then logs one warning line; BadMediaError is raised only where nothing decodes or a
+        limit is passed. Seeks in mp4, mov, mkv and webm; the others are decoded from the start, because their indexes
+        cannot be relied on. A sound has no frames.
         """
         if self.kind == "sound":
             return
-        if self.container in PICTURES:
-            stream = pictures.frames(self.path, self.container, self.limits, (self.width, self.height))
-        else:
-            span = video.Span(self.origin, start_s, end_s)
-            stream = video.frames(self.path, self.container, self.limits, (self.width, self.height), span)
+        file, size = LocalFile(self.path, self.container, self.limits), (self.width, self.height)
+        animated = self.container in PICTURES
+        stream = pictures.frames(file, size) if animated else video.frames(file, size, self.origin, start_s)
         for frame in stream:
             if end_s is not None and frame.time_s >= end_s:
                 return
@@ -70,13 +70,13 @@ class Clip:
     def samples(self, channels: int | None = None) -> Iterator[np.ndarray]:
         """Stream the sound as float32 blocks (n, channels) in [-1, 1] at ``sample_rate``; nothing where there is none.
 
-        Sample i of the whole stream is heard at i / sample_rate seconds of the clip: a late start and gaps are filled with silence.
-        ``channels`` 1 or 2 mixes down or up; None keeps the file's own.
+        Sample i of the whole stream is heard at i / sample_rate seconds of the clip: a late start and gaps are filled
+        with silence. ``channels`` 1 or 2 mixes down or up; None keeps the file's own.
         """
         if self.sample_rate is None:
             return
-        clock = sound.Clock(self.origin, self.sample_rate)
-        yield from sound.samples(self.path, self.container, self.limits, clock, channels or self.channels or 1)
+        file = LocalFile(self.path, self.container, self.limits)
+        yield from sound.samples(file, self.origin, self.sample_rate, channels or self.channels or 1)
 
 
 def open_clip(path: Path, limits: Limits | None = None) -> Clip:
@@ -85,12 +85,10 @@ def open_clip(path: Path, limits: Limits | None = None) -> Clip:
     Only plain local files are opened, by the one demuxer that belongs to their first bytes; nothing that they refer to
     is ever opened.
     """
-    path = Path(path)
     limits = limits or Limits()
-    container = sniff(path, limits)
-    found = pictures.probe(path, container, limits) if container in PICTURES else video.probe(path, container, limits)
+    file = sniff(Path(path), limits)
+    found = pictures.probe(file) if file.container in PICTURES else video.probe(file)
     if found.duration_s > limits.max_duration_s:
-        raise BadMediaError(
-            f"{path} lasts {found.duration_s / 60:.0f} min, more than the limit of {limits.max_duration_s / 60:.0f} min. Cut it."
-        )
-    return Clip(path=path, container=container, limits=limits, **vars(found))
+        length, most = found.duration_s / 60, limits.max_duration_s / 60
+        raise BadMediaError(f"{path} lasts {length:.0f} min, more than the limit of {most:.0f} min. Cut it.")
+    return Clip(path=file.path, container=file.container, limits=limits, **vars(found))

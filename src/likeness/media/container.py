@@ -1,47 +1,41 @@
 """Open a stranger's container through FFmpeg so that it can read that one file and nothing else."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import av
-from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.video.frame import VideoFrame
+from av.frame import Frame
+from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from likeness.errors import BadMediaError
-from likeness.media.limits import Limits
-from likeness.media.sniff import DEMUXERS, open_local
+from likeness.media.sniff import DEMUXERS, LocalFile
 
 _FLUSH_TRIES = 64  # a damaged stream may fail this often before its last frames come out
 
-log = logging.getLogger(__name__)
+AnyFrame = TypeVar("AnyFrame", bound=Frame)
 
 
 @contextmanager
-def opened(path: Path, container: str, limits: Limits) -> Iterator[InputContainer]:
-    """Open ``path`` with the demuxer of ``container`` only; raises BadMediaError.
+def opened(file: LocalFile) -> Iterator[InputContainer]:
+    """Open ``file`` with its own demuxer only; raises BadMediaError.
 
-    FFmpeg gets our open file instead of a name, and every further file or address that the content asks for is refused, so that
-    external references (mov dref), playlists and names such as ``concat:`` have nothing to act on.
+    FFmpeg gets our open handle instead of a name, and every further file or address that the content asks for is
+    refused, so that external references (mov dref), playlists and names such as ``concat:`` have nothing to act on.
     """
-    demuxer = DEMUXERS[container]
-    options = {
-        "protocol_whitelist": "file",
-        "max_pixels": str(limits.max_pixels),
-        "max_streams": str(4 * limits.max_streams),
-    }
+    demuxer = DEMUXERS[file.container]
+    options = {"protocol_whitelist": "file", "max_pixels": str(file.limits.max_pixels)}
     if demuxer == "mov":
         options |= {"enable_drefs": "0", "use_absolute_path": "0"}
-    with open_local(path, limits) as file:
+    with file.open() as handle:
         try:
-            source = av.open(
-                file,
+            container = av.open(
+                handle,
                 "r",
                 format=demuxer,
                 options=options,
@@ -50,26 +44,27 @@ def opened(path: Path, container: str, limits: Limits) -> Iterator[InputContaine
                 io_open=_refuse,
             )
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise BadMediaError(f"{path} is damaged or cut off: its {container} header cannot be read.") from error
-        with source:
-            yield source
+            message = f"{file.path} is damaged or cut off: its {file.container} header cannot be read."
+            raise BadMediaError(message) from error
+        with container:
+            yield container
 
 
 def _refuse(url: str, flags: int, options: dict[str, str]) -> NoReturn:
     raise PermissionError(f"the file refers to {url}, which is not opened")
 
 
-def picture_stream(source: InputContainer) -> VideoStream | None:
-    """The stream with the moving pictures; cover art is none."""
-    usable = [s for s in source.streams.video if s.codec_context and not s.disposition & s.disposition.attached_pic]
-    best = source.streams.best("video") if usable else None
+def picture_stream(container: InputContainer) -> VideoStream | None:
+    """The stream with the moving pictures, the container's own choice where there are several; cover art is none."""
+    usable = [s for s in container.streams.video if s.codec_context and not s.disposition & s.disposition.attached_pic]
+    best = container.streams.best("video") if usable else None
     return next((stream for stream in usable if stream is best), usable[0] if usable else None)
 
 
-def sound_stream(source: InputContainer) -> AudioStream | None:
+def sound_stream(container: InputContainer) -> AudioStream | None:
     """The stream with the sound, the container's own choice where there are several."""
-    usable = [stream for stream in source.streams.audio if stream.codec_context]
-    best = source.streams.best("audio") if usable else None
+    usable = [stream for stream in container.streams.audio if stream.codec_context]
+    best = container.streams.best("audio") if usable else None
     return next((stream for stream in usable if stream is best), usable[0] if usable else None)
 
 
@@ -81,18 +76,11 @@ class Damage:
 
 
 def decoded(
-    source: InputContainer, stream: VideoStream | AudioStream, damage: Damage
-) -> Iterator[VideoFrame | AudioFrame]:
-    """Every frame of ``stream`` that decodes; what does not is counted in ``damage`` and passed over."""
-    packets = source.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.FFmpegError:  # the file ends in the middle of something
-            damage.bad_packets += 1
-            return
-        if packet is None:
-            return
+    container: InputContainer, stream: Stream, kind: type[AnyFrame], damage: Damage | None = None
+) -> Iterator[AnyFrame]:
+    """Every frame of ``stream`` that decodes; packets that do not are counted in ``damage`` and passed over."""
+    damage = damage or Damage()
+    for packet in packets(container, stream, damage):
         # The last, empty packet drains the decoder, which may fail and still have frames to give.
         for _ in range(_FLUSH_TRIES if packet.size == 0 else 1):
             try:
@@ -102,5 +90,19 @@ def decoded(
             except av.FFmpegError:
                 damage.bad_packets += 1
                 continue
-            yield from frames
+            yield from (frame for frame in frames if isinstance(frame, kind))
             break
+
+
+def packets(container: InputContainer, stream: Stream, damage: Damage) -> Iterator[Packet]:
+    """The packets of ``stream`` up to where the file can be read, which may be in the middle of something."""
+    read = container.demux(stream)
+    while True:
+        try:
+            packet = next(read, None)
+        except av.FFmpegError:
+            damage.bad_packets += 1
+            return
+        if packet is None:
+            return
+        yield packet

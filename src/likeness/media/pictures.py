@@ -5,16 +5,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from likeness.errors import BadMediaError
 from likeness.media.frame import Frame
-from likeness.media.limits import Limits
 from likeness.media.probe import Probe
-from likeness.media.sniff import PICTURES, open_local
+from likeness.media.sniff import PICTURES, LocalFile
 
 _ANIMATED = ("gif", "webp", "png", "avif")  # pages of a TIFF and the previews in a JPEG are no animation
 _UNTIMED_S = 0.1  # what browsers show a frame for that claims no time at all
@@ -34,33 +32,31 @@ _DAMAGE = (
 
 
 @contextmanager
-def _opened(path: Path, container: str, limits: Limits) -> Iterator[Image.Image]:
-    """Open ``path`` with one plugin only; raises BadMediaError where it is too large, damaged or cut off."""
-    with open_local(path, limits) as file, warnings.catch_warnings():
+def _opened(file: LocalFile) -> Iterator[Image.Image]:
+    """Open ``file`` with its own plugin only; raises BadMediaError where it is too large, damaged or cut off."""
+    too_large = f"{file.path} is larger than the limit of {file.limits.max_pixels / 1e6:.0f} Mpixel. Scale it down."
+    with file.open() as handle, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's notes on odd tags and sizes; sizes are checked here
         try:
-            with Image.open(file, formats=[PICTURES[container]]) as picture:
-                if picture.width * picture.height > limits.max_pixels:
-                    raise BadMediaError(_too_large(path, limits, f" with {picture.width}×{picture.height}"))
+            with Image.open(handle, formats=[PICTURES[file.container]]) as picture:
+                if picture.width * picture.height > file.limits.max_pixels:
+                    raise BadMediaError(too_large)
                 yield picture
         except Image.DecompressionBombError as error:
-            raise BadMediaError(_too_large(path, limits)) from error
+            raise BadMediaError(too_large) from error
         except _DAMAGE as error:
-            raise BadMediaError(f"{path} is damaged or cut off: the {container} picture does not decode.") from error
-
-
-def _too_large(path: Path, limits: Limits, size: str = "") -> str:
-    return f"{path}{size} has more pixels than the limit of {limits.max_pixels / 1e6:.0f} million. Scale it down."
+            message = f"{file.path} is damaged or cut off: the {file.container} picture does not decode."
+            raise BadMediaError(message) from error
 
 
 def _frame_count(picture: Image.Image, container: str) -> int:
     return int(getattr(picture, "n_frames", 1)) if container in _ANIMATED else 1
 
 
-def probe(path: Path, container: str, limits: Limits) -> Probe:
+def probe(file: LocalFile) -> Probe:
     """Decode the first frame, and count and time the frames of an animation."""
-    with _opened(path, container, limits) as picture:
-        count = _frame_count(picture, container)
+    with _opened(file) as picture:
+        count = _frame_count(picture, file.container)
         turn = picture.getexif().get(_ORIENTATION_TAG, 1)
         height, width = _upright_rgb(picture).shape[:2]
         if count == 1:
@@ -77,11 +73,11 @@ def probe(path: Path, container: str, limits: Limits) -> Probe:
     )
 
 
-def frames(path: Path, container: str, limits: Limits, size: tuple[int, int]) -> Iterator[Frame]:
+def frames(file: LocalFile, size: tuple[int, int]) -> Iterator[Frame]:
     """Stream the frames as RGB of ``size`` (width, height); a still picture is one frame at 0 s."""
     time_s = 0.0
-    with _opened(path, container, limits) as picture:
-        for index in range(_frame_count(picture, container)):
+    with _opened(file) as picture:
+        for index in range(_frame_count(picture, file.container)):
             shown_s = _shown_s(picture, index)
             image = _upright_rgb(picture)
             if image.shape[1::-1] != size:

@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -63,51 +64,63 @@ _ELEMENTS: tuple[tuple[str, str], ...] = (
 )
 
 
-def open_local(path: Path, limits: Limits) -> BinaryIO:
-    """Open ``path`` for reading if it is a plain, non-empty file within ``limits``; raises BadMediaError.
+@dataclass(frozen=True)
+class LocalFile:
+    """A plain local file whose ``container`` is known by its content: a key of PICTURES or DEMUXERS."""
 
-    The returned handle is the one to read from: a check by name could be outrun by somebody exchanging the file.
+    path: Path
+    container: str
+    limits: Limits
+
+    def open(self) -> BinaryIO:
+        """A fresh handle for reading; raises BadMediaError."""
+        return _open_plain(self.path, self.limits)
+
+
+def sniff(path: Path, limits: Limits) -> LocalFile:
+    """Find out what ``path`` is; raises BadMediaError for whatever is not opened here, playlists above all."""
+    with _open_plain(path, limits) as file:
+        head = file.read(_HEAD)
+        container = container_of(head) or _behind_id3(file, head)
+    if container is None:
+        raise BadMediaError(f"{path} is {_what_else(head)}, not a video, picture or sound that is opened here.")
+    return LocalFile(path, container, limits)
+
+
+def _open_plain(path: Path, limits: Limits) -> BinaryIO:
+    """Open ``path`` if it is a plain, non-empty file within ``limits``; raises BadMediaError.
+
+    The handle itself is checked, too: a check by name alone could be outrun by somebody exchanging the file.
     """
     try:
-        _must_be_plain(path, os.stat(path).st_mode)
+        _check_plain(path, os.stat(path), limits)
         # Non-blocking, in case a pipe took the name meanwhile.
-        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
         if _URL.match(str(path)):
             raise BadMediaError(f"{path} is an address; only local files are opened. Download it first.") from None
         raise BadMediaError(f"There is no file {path}. Check the name.") from None
     except (OSError, ValueError) as error:
         raise BadMediaError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
-    status = os.fstat(file.fileno())
+    file = os.fdopen(descriptor, "rb")
     try:
-        _must_be_plain(path, status.st_mode)
-        if status.st_size == 0:
-            raise BadMediaError(f"{path} is empty. Copy or download it again.")
-        if status.st_size > limits.max_bytes:
-            raise BadMediaError(
-                f"{path} has {status.st_size / 1e9:.1f} GB, more than the limit of {limits.max_bytes / 1e9:.1f} GB. Cut it."
-            )
+        _check_plain(path, os.fstat(descriptor), limits)
     except BadMediaError:
         file.close()
         raise
     return file
 
 
-def _must_be_plain(path: Path, mode: int) -> None:
-    if stat.S_ISDIR(mode):
+def _check_plain(path: Path, status: os.stat_result, limits: Limits) -> None:
+    if stat.S_ISDIR(status.st_mode):
         raise BadMediaError(f"{path} is a folder. Name the files in it.")
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(status.st_mode):
         raise BadMediaError(f"{path} is a pipe or a device, not a file. Save it to a file first.")
-
-
-def sniff(path: Path, limits: Limits | None = None) -> str:
-    """The container of ``path``: a key of PICTURES or DEMUXERS. Raises BadMediaError for anything else, playlists above all."""
-    with open_local(path, limits or Limits()) as file:
-        head = file.read(_HEAD)
-        container = container_of(head) or _behind_id3(file, head)
-    if container is not None:
-        return container
-    raise BadMediaError(f"{path} is {_what_else(head)}, not a video, picture or sound that is opened here.")
+    if status.st_size == 0:
+        raise BadMediaError(f"{path} is empty. Copy or download it again.")
+    if status.st_size > limits.max_bytes:
+        size, most = status.st_size / 1e9, limits.max_bytes / 1e9
+        raise BadMediaError(f"{path} has {size:.1f} GB, more than the limit of {most:.1f} GB. Cut it.")
 
 
 def container_of(head: bytes) -> str | None:
@@ -171,14 +184,12 @@ def _is_mpeg_audio(head: bytes) -> bool:
 
 
 def _behind_id3(file: BinaryIO, head: bytes) -> str | None:
-    """FLAC and MP3 may hide behind an ID3v2 tag of any length."""
+    """An ID3v2 tag of any length may come before MP3, and now and then before FLAC."""
     if not head.startswith(b"ID3") or len(head) < 10:
         return None
     length = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
     file.seek(10 + length)
-    following = file.read(_HEAD).lstrip(b"\0")
-    found = container_of(following)
-    return found if found in ("flac", "mp3") else None
+    return "flac" if file.read(4) == b"fLaC" else "mp3"
 
 
 _SIGNATURES: tuple[tuple[str, Callable[[bytes], bool]], ...] = (

@@ -3,27 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
 from likeness.errors import BadMediaError
-from likeness.media.container import Damage, decoded, opened, sound_stream
-from likeness.media.limits import Limits
+from likeness.media.container import decoded, opened, sound_stream
+from likeness.media.sniff import LocalFile
 
 _DRIFT_S = 0.04  # time stamps may be off by this much (rounding, jitter) before silence is put in or sound taken out
+_RESTART_S = 1.0  # time stamps that fall back by more than this start a new count
 _BLOCK = 1 << 15  # samples of silence at a time
 _LAYOUTS = {1: "mono", 2: "stereo"}
-
-
-@dataclass(frozen=True)
-class Clock:
-    """``origin`` is the file's own stamp in seconds of sample 0; ``rate`` in samples a second."""
-
-    origin: Fraction
-    rate: int
 
 
 @dataclass(frozen=True)
@@ -35,35 +27,36 @@ class FirstSound:
     channels: int
 
 
-def first_sound(path: Path, container: str, limits: Limits) -> FirstSound | None:
+def first_sound(file: LocalFile) -> FirstSound | None:
     """Decode the first block of sound; None where there is none or it cannot be decoded."""
-    with opened(path, container, limits) as source:
-        stream = sound_stream(source)
-        frames = decoded(source, stream, Damage()) if stream else iter(())
-        first = next((frame for frame in frames if isinstance(frame, AudioFrame) and frame.samples), None)
-        if first is None:
-            return None
-        time = Fraction(0) if first.pts is None or not first.time_base else first.pts * first.time_base
-        return FirstSound(time, first.sample_rate, first.layout.nb_channels)
+    with opened(file) as container:
+        stream = sound_stream(container)
+        heard = (frame for frame in (decoded(container, stream, AudioFrame) if stream else ()) if frame.samples)
+        first = next(heard, None)
+        return None if first is None else FirstSound(_stamp(first) or Fraction(0), first.sample_rate, _channels(first))
 
 
-def samples(path: Path, container: str, limits: Limits, clock: Clock, channels: int) -> Iterator[np.ndarray]:
-    """Float32 blocks (n, channels) at ``clock.rate``, sample i at i / rate seconds; where nothing decodes there is silence."""
-    position = 0
-    longest = round(limits.max_duration_s * clock.rate)
-    with opened(path, container, limits) as source:
-        stream = sound_stream(source)
-        converter = _Converter(clock.rate, channels)
-        for frame in decoded(source, stream, Damage()) if stream else ():
-            if not isinstance(frame, AudioFrame) or not frame.samples:
-                continue
-            due = position if frame.pts is None or not frame.time_base else _sample_at(frame, clock)
-            if due > longest:
-                raise BadMediaError(
-                    f"{path} has sound beyond the limit of {limits.max_duration_s / 60:.0f} min. Cut it."
-                )
+def samples(file: LocalFile, origin: Fraction, rate: int, channels: int) -> Iterator[np.ndarray]:
+    """Float32 blocks (n, channels) at ``rate``, sample i at i / rate seconds after the file's stamp ``origin``.
+
+    Where nothing decodes there is silence; sound that comes twice is dropped.
+    """
+    position, shift = 0, 0
+    longest = round(file.limits.max_duration_s * rate)
+    converter = _Converter(rate, channels)
+    with opened(file) as container:
+        stream = sound_stream(container)
+        for frame in decoded(container, stream, AudioFrame) if stream else ():
+            stamp = _stamp(frame)
             block = converter.convert(frame)
-            if position == 0 or abs(due - position) > _DRIFT_S * clock.rate:
+            due = position if stamp is None else round((stamp - origin) * rate) + shift
+            if due < position - _RESTART_S * rate:  # the stamps started anew, as where recordings were joined
+                shift += position - due
+                due = position
+            if due > longest:
+                most = file.limits.max_duration_s / 60
+                raise BadMediaError(f"{file.path} has sound beyond the limit of {most:.0f} min. Cut it.")
+            if position == 0 or abs(due - position) > _DRIFT_S * rate:
                 block = block[max(position - due, 0) :]
                 yield from _silence(due - position, channels)
                 position = max(position, due)
@@ -72,9 +65,13 @@ def samples(path: Path, container: str, limits: Limits, clock: Clock, channels: 
             position += len(block)
 
 
-def _sample_at(frame: AudioFrame, clock: Clock) -> int:
-    """Where on the clock ``frame`` begins, in samples."""
-    return round((frame.pts * frame.time_base - clock.origin) * clock.rate)
+def _stamp(frame: AudioFrame) -> Fraction | None:
+    """The file's own time stamp of ``frame`` in seconds."""
+    return None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
+
+
+def _channels(frame: AudioFrame) -> int:
+    return int(frame.layout.nb_channels)
 
 
 def _silence(count: int, channels: int) -> Iterator[np.ndarray]:

@@ -1,8 +1,9 @@
 """Moving pictures: probe a container and stream its frames upright, with their true times."""
 
 import logging
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,35 +17,24 @@ from av.video.stream import VideoStream
 
 from likeness.errors import BadMediaError
 from likeness.media import sound
-from likeness.media.container import Damage, decoded, opened, picture_stream
+from likeness.media.container import Damage, decoded, opened, packets, picture_stream
 from likeness.media.frame import Frame
 from likeness.media.limits import Limits
 from likeness.media.probe import Probe
+from likeness.media.sniff import LocalFile
 
-_SEEKABLE = ("mp4", "mov", "m4a", "mkv", "webm")  # containers with an index that can be trusted
-_TAGGED_MATRICES = (
-    1,
-    4,
-    5,
-    6,
-    7,
-    9,
-)  # AVColorSpace values that libswscale converts: 709, FCC, 601 (two names), 240M, 2020
+_INDEXED = ("mp4", "mov", "m4a", "mkv", "webm")  # containers with an index that can be trusted for seeking
+_TAGGED_MATRICES = (1, 4, 5, 6, 7, 9)  # AVColorSpace: BT.709, FCC, BT.601 twice, 240M, BT.2020: those libswscale knows
 _HD_LINES = 720  # untagged video from this height on is BT.709, below it BT.601: the players' convention
 _SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-_NUDGE_S = 1e-3  # between frames for which the file claims the same time
-_MISSING_S = 1.0  # fewer seconds than claimed, by more than this, means cut off
+_USUAL_RATE = Fraction(25)  # frames a second, where a file does not say
+_HIGHEST_RATE = 1000  # frames a second; what claims more counts its clock's ticks
+_NUDGE_S = 1e-4  # between two frames for which the file claims the same time
+_RESTART_S = 1.0  # time stamps that fall back by more than this start a new count
+_MISSING_S = 1.0  # pictures that end earlier than claimed by more than this are cut off
+_MATROSKA_DURATION = re.compile(r"(\d+):(\d+):(\d+\.?\d*)")
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Span:
-    """The part of a clip that is wanted: times in seconds after ``origin``, the file's own stamp of time 0."""
-
-    origin: Fraction
-    start_s: float
-    end_s: float | None
 
 
 @dataclass(frozen=True)
@@ -57,11 +47,12 @@ class Orientation:
 
     @classmethod
     def of(cls, frame: VideoFrame) -> "Orientation":
-        """Read the display matrix (a b u; c d v; x y w): x' = ax + cy, y' = bx + dy. Nearest right angle; mirrors are honoured."""
-        if SideData.DISPLAYMATRIX not in frame.side_data:
+        """The nearest right angle of the display matrix (a b u; c d v; x y w), with x' = ax + cy and y' = bx + dy."""
+        matrix = frame.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]
+        if matrix is None:
             return cls()
-        a, b, _, c, d = np.frombuffer(bytes(frame.side_data[SideData.DISPLAYMATRIX]), np.int32)[:5]
-        if abs(int(b)) > abs(int(a)):
+        a, b, _, c, d = (int(value) for value in np.frombuffer(bytes(matrix), np.int32)[:5])
+        if abs(b) > abs(a):
             return cls(True, c < 0, b < 0)
         return cls(False, a < 0, d < 0)
 
@@ -78,41 +69,37 @@ class Orientation:
         return np.ascontiguousarray(turned[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1])
 
 
-def probe(path: Path, container: str, limits: Limits) -> Probe:
-    """Open ``path``, check it against ``limits`` and decode its first picture and its first sound."""
-    with opened(path, container, limits) as source:
-        if len(source.streams) > limits.max_streams:
+def probe(file: LocalFile) -> Probe:
+    """Check the streams of ``file`` against its limits and decode its first picture and its first sound."""
+    with opened(file) as container:
+        streams, most = len(container.streams), file.limits.max_streams
+        if streams > most:
             raise BadMediaError(
-                f"{path} has {len(source.streams)} streams, more than {limits.max_streams}. Remux it with fewer."
+                f"{file.path} has {streams} streams, more than the limit of {most}. Remux it with fewer."
             )
-        stream = picture_stream(source)
-        claimed_s = (source.duration or 0) / av.time_base
-        found = Probe("sound") if stream is None else _probe_pictures(path, source, stream, limits)
-    heard = sound.first_sound(path, container, limits)
-    if heard is None and found.kind == "sound":
-        raise BadMediaError(f"{path} holds neither pictures nor sound that can be decoded. Export it again.")
-    starts = ([] if found.kind == "sound" else [found.origin]) + ([heard.time] if heard else [])
-    origin = min(starts)
-    duration_s = claimed_s if claimed_s > 0 else _measured_duration(path, container, limits, origin)
-    return Probe(**{
-        **vars(found),
-        "origin": origin,
-        "duration_s": duration_s,
-        "sample_rate": heard.sample_rate if heard else None,
-        "channels": heard.channels if heard else None,
-    })  # fmt: skip
+        stream = picture_stream(container)
+        claimed_s = (container.duration or 0) / av.time_base
+        found = Probe("sound") if stream is None else _probe_pictures(file, container, stream)
+    heard = sound.first_sound(file)
+    if heard is None:
+        if found.kind == "sound":
+            raise BadMediaError(f"{file.path} holds neither pictures nor sound that decode. Export it again.")
+        origin = found.origin
+    else:
+        origin = heard.time if found.kind == "sound" else min(found.origin, heard.time)
+        found = replace(found, sample_rate=heard.sample_rate, channels=heard.channels)
+    duration_s = claimed_s if claimed_s > 0 else _measured_duration(file, origin)
+    return replace(found, origin=origin, duration_s=duration_s)
 
 
-def _probe_pictures(path: Path, source: InputContainer, stream: VideoStream, limits: Limits) -> Probe:
-    _check_pixels(path, stream.width, stream.height, limits)
-    stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}
-    first = next(decoded(source, stream, Damage()), None)
-    if not isinstance(first, VideoFrame):
-        raise BadMediaError(
-            f"{path} holds no picture that can be decoded. It is damaged, or its codec is not supported."
-        )
+def _probe_pictures(file: LocalFile, container: InputContainer, stream: VideoStream) -> Probe:
+    _check_pixels(file.path, stream.width, stream.height, file.limits)
+    stream.codec_context.options = {"max_pixels": str(file.limits.max_pixels)}
+    first = next(decoded(container, stream, VideoFrame), None)
+    if first is None:
+        raise BadMediaError(f"{file.path} holds no picture that decodes. It is damaged or its codec is not known here.")
     width, height = _square_size(first, stream.sample_aspect_ratio)
-    _check_pixels(path, width, height, limits)
+    _check_pixels(file.path, width, height, file.limits)
     orientation = Orientation.of(first)
     if orientation.transpose:
         width, height = height, width
@@ -120,98 +107,128 @@ def _probe_pictures(path: Path, source: InputContainer, stream: VideoStream, lim
         kind="video",
         width=width,
         height=height,
-        frame_rate=stream.average_rate or stream.guessed_rate or stream.base_rate,
+        frame_rate=_rate(stream),
         frame_count=stream.frames or None,
         rotation=orientation.degrees,
-        origin=_stamp(first, stream) or Fraction(0),
+        origin=_stamp(first) or Fraction(0),
     )
 
 
 def _check_pixels(path: Path, width: int, height: int, limits: Limits) -> None:
     if width * height > limits.max_pixels:
+        most = limits.max_pixels / 1e6
         raise BadMediaError(
-            f"{path} has frames of {width}×{height} pixels, more than the limit of {limits.max_pixels / 1e6:.0f} million. Scale it down."
+            f"{path} has frames of {width}×{height}, over the limit of {most:.0f} Mpixel. Scale it down."
         )
 
 
+def _rate(stream: VideoStream) -> Fraction:
+    """Frames a second: the average, or the nominal rate where the average makes no sense."""
+    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    return next((rate for rate in rates if rate and 0 < rate <= _HIGHEST_RATE), _USUAL_RATE)
+
+
 def _square_size(frame: VideoFrame, aspect: Fraction | None) -> tuple[int, int]:
-    """Width and height with square pixels: the width is stretched, as players do, because faces are measured in both directions."""
+    """Width and height with square pixels. The width is stretched, as players do: faces are measured both ways."""
     if not aspect or not Fraction(1, 8) <= aspect <= 8:
         return frame.width, frame.height
     return max(round(frame.width * aspect), 1), frame.height
 
 
-def _stamp(frame: VideoFrame, stream: VideoStream) -> Fraction | None:
+def _stamp(frame: VideoFrame) -> Fraction | None:
     """The file's own time stamp of ``frame`` in seconds."""
-    time_base = frame.time_base or stream.time_base
-    return None if frame.pts is None or time_base is None else frame.pts * time_base
+    return None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
 
 
-def _measured_duration(path: Path, container: str, limits: Limits, origin: Fraction) -> float:
-    """The end of the last packet in seconds, for files that do not say how long they are (a live webm, a cut-off mkv)."""
+def _measured_duration(file: LocalFile, origin: Fraction) -> float:
+    """The end of the last packet, for files that do not say how long they are (a live webm, a cut-off mkv)."""
     last = origin
-    with opened(path, container, limits) as source:
-        try:
-            for packet in source.demux(*[s for s in (*source.streams.video, *source.streams.audio)]):
+    for number in range(file.limits.max_streams):
+        with opened(file) as container:
+            if number >= len(container.streams):
+                break
+            stream = container.streams[number]
+            for packet in packets(container, stream, Damage()) if stream.type in ("video", "audio") else ():
                 if packet.pts is not None and packet.time_base is not None:
                     last = max(last, (packet.pts + (packet.duration or 0)) * packet.time_base)
-        except av.FFmpegError:
-            log.debug("%s ends in the middle of a packet", path)
     return float(last - origin)
 
 
-def frames(path: Path, container: str, limits: Limits, size: tuple[int, int], span: Span) -> Iterator[Frame]:
-    """Stream the frames from ``span.start_s`` on, as RGB of ``size`` (width, height); the caller stops at the end it wants.
+class _Timeline:
+    """True times from time stamps, strictly increasing whatever the file claims."""
 
-    Holds one frame and the decoder's own few: memory does not grow with the clip.
+    def __init__(self, origin: Fraction, step_s: float) -> None:
+        self._origin = origin
+        self._step_s = step_s
+        self._shift_s = 0.0
+        self.last_s: float | None = None
+
+    def time_of(self, frame: VideoFrame) -> float:
+        """Seconds from the clip's start. A frame without a stamp comes one step after the last."""
+        stamp, last_s = _stamp(frame), self.last_s
+        if last_s is None:
+            self.last_s = max(float(stamp - self._origin), 0.0) if stamp is not None else 0.0
+            return self.last_s
+        time_s = last_s + self._step_s if stamp is None else float(stamp - self._origin) + self._shift_s
+        if time_s < last_s - _RESTART_S:  # the stamps started anew, as where recordings were joined
+            self._shift_s += last_s + self._step_s - time_s
+            time_s = last_s + self._step_s
+        self.last_s = time_s if time_s > last_s else last_s + _NUDGE_S
+        return self.last_s
+
+
+def frames(file: LocalFile, size: tuple[int, int], origin: Fraction, start_s: float) -> Iterator[Frame]:
+    """Stream the frames from ``start_s`` to the end, as RGB of ``size`` (width, height).
+
+    ``origin`` is the file's stamp of time 0. One frame and the decoder's own few are held: memory does not grow with
+    the clip's length.
     """
-    with opened(path, container, limits) as source:
-        stream = picture_stream(source)
+    with opened(file) as container:
+        stream = picture_stream(container)
         if stream is None:
-            raise BadMediaError(f"{path} holds no pictures any more. It was changed while it was read.")
+            raise BadMediaError(f"{file.path} holds no pictures any more. It was changed while it was read.")
         stream.thread_type = "AUTO"
-        stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}
-        sought = container in _SEEKABLE and span.start_s > 0 and _seek(source, stream, span)
-        damage = Damage()
-        reformatter = VideoReformatter()
-        index, last_s, step_s = 0, -1.0, 1 / float(stream.average_rate or 25)
-        for frame in decoded(source, stream, damage):
-            if not isinstance(frame, VideoFrame):
-                continue
-            stamp = _stamp(frame, stream)
-            time_s = last_s + step_s if stamp is None else float(stamp - span.origin)
+        stream.codec_context.options = {"max_pixels": str(file.limits.max_pixels)}
+        sought = file.container in _INDEXED and start_s > 0 and _seek(container, stream, origin, start_s)
+        damage, reformatter = Damage(), VideoReformatter()
+        timeline = _Timeline(origin, float(1 / _rate(stream)))
+        index, from_start = 0, not sought
+        for frame in decoded(container, stream, VideoFrame, damage):
             if sought:
-                index, sought = _frames_before(path, container, limits, stamp), False
-            time_s = max(time_s, 0.0) if last_s < 0 else max(time_s, last_s + _NUDGE_S)
-            if time_s > limits.max_duration_s:
-                raise BadMediaError(f"{path} goes on beyond the limit of {limits.max_duration_s / 60:.0f} min. Cut it.")
-            last_s = time_s
-            if time_s >= span.start_s:
+                index, sought = _frames_before(file, _stamp(frame)), False
+            time_s = timeline.time_of(frame)
+            if time_s > file.limits.max_duration_s:
+                most = file.limits.max_duration_s / 60
+                raise BadMediaError(f"{file.path} goes on beyond the limit of {most:.0f} min. Cut it.")
+            if time_s >= start_s:
                 yield Frame(to_rgb(frame, size, reformatter), time_s, index)
             index += 1
-        _report_damage(path, stream, damage, index, last_s, float(span.origin))
+        if timeline.last_s is not None:
+            _warn_of_damage(file.path, damage, timeline.last_s, _claimed_end(container, stream, origin))
+        elif from_start:
+            raise BadMediaError(f"{file.path} holds no picture that decodes. It is damaged or cut off.")
 
 
-def _seek(source: InputContainer, stream: VideoStream, span: Span) -> bool:
-    """Go to the key frame at or before the span's start; False where the file cannot be sought, which is then read from its start."""
+def _seek(container: InputContainer, stream: VideoStream, origin: Fraction, start_s: float) -> bool:
+    """Go to the key frame at or before ``start_s``; False where that fails and the file is read from its start."""
     if stream.time_base is None:
         return False
     try:
-        source.seek(int((span.origin + Fraction(span.start_s)) / stream.time_base), stream=stream)
+        container.seek(int((origin + Fraction(start_s)) / stream.time_base), stream=stream)
     except av.FFmpegError:
-        source.seek(0)
+        container.seek(0)
         return False
     return True
 
 
-def _frames_before(path: Path, container: str, limits: Limits, stamp: Fraction | None) -> int:
+def _frames_before(file: LocalFile, stamp: Fraction | None) -> int:
     """How many frames are shown before ``stamp``: counted in the packets, without decoding them."""
     if stamp is None:
         return 0
     count = 0
-    with opened(path, container, limits) as source:
-        stream = picture_stream(source)
-        for packet in source.demux(stream) if stream else ():
+    with opened(file) as container:
+        stream = picture_stream(container)
+        for packet in packets(container, stream, Damage()) if stream else ():
             if packet.time_base is None or packet.pts is None:
                 continue
             if packet.dts is not None and packet.dts * packet.time_base >= stamp:
@@ -221,7 +238,7 @@ def _frames_before(path: Path, container: str, limits: Limits, stamp: Fraction |
 
 
 def to_rgb(frame: VideoFrame, size: tuple[int, int], reformatter: VideoReformatter) -> np.ndarray:
-    """The frame as uint8 RGB (height, width, 3), upright, of ``size`` (width, height), by the colour matrix and range it is tagged with."""
+    """The frame as upright uint8 RGB (height, width, 3) of ``size`` (width, height), by its tagged matrix and range."""
     orientation = Orientation.of(frame)
     width, height = size[::-1] if orientation.transpose else size
     tagged = frame.format.is_rgb or frame.colorspace in _TAGGED_MATRICES
@@ -239,17 +256,19 @@ def to_rgb(frame: VideoFrame, size: tuple[int, int], reformatter: VideoReformatt
     return image.copy() if rgb is frame else image
 
 
-def _report_damage(path: Path, stream: VideoStream, damage: Damage, count: int, last_s: float, origin_s: float) -> None:
-    """One warning line where packets were bad or frames are missing at the end; BadMediaError where nothing came out."""
-    if count == 0 and last_s < 0:
-        raise BadMediaError(f"{path} holds no picture that can be decoded. It is damaged or cut off.")
-    claimed_end = None
+def _claimed_end(container: InputContainer, stream: VideoStream, origin: Fraction) -> float | None:
+    """When the pictures should end, in seconds from the clip's start; None where the file does not say."""
     if stream.duration and stream.time_base:
-        claimed_end = float((stream.duration + (stream.start_time or 0)) * stream.time_base) - origin_s
-    elif "DURATION" in stream.metadata:  # matroska
-        hours, minutes, seconds = stream.metadata["DURATION"].strip("\0").split(":")
-        claimed_end = 3600 * int(hours) + 60 * int(minutes) + float(seconds)
-    if claimed_end is not None and last_s < claimed_end - _MISSING_S:
-        log.warning("%s is cut off: its pictures end at %.1f s of %.1f s.", path, last_s, claimed_end)
+        return float((stream.duration + (stream.start_time or 0)) * stream.time_base - origin)
+    if written := _MATROSKA_DURATION.match(stream.metadata.get("DURATION", "")):
+        hours, minutes, seconds = written.groups()
+        return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+    return container.duration / av.time_base if container.duration and len(container.streams) == 1 else None
+
+
+def _warn_of_damage(path: Path, damage: Damage, last_s: float, claimed_end_s: float | None) -> None:
+    """One warning line where frames are missing at the end or packets were bad."""
+    if claimed_end_s is not None and last_s < claimed_end_s - _MISSING_S:
+        log.warning("%s is cut off: its pictures end at %.1f s instead of %.1f s.", path, last_s, claimed_end_s)
     elif damage.bad_packets:
-        log.warning("%s is damaged: %d packets could not be decoded; %d frames were.", path, damage.bad_packets, count)
+        log.warning("%s is damaged: %d packets of pictures did not decode.", path, damage.bad_packets)

@@ -1,7 +1,7 @@
-"""The only function that writes footage. Whatever leaves passes the labelling: drawn on, tagged, sealed, and only then named."""
+"""The only place that writes footage. All of it passes the labelling: drawn on, tagged, sealed, and only then named."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -27,8 +27,11 @@ from likeness.media.frame import Frame
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)  # Hz
 _FALLBACK_RATE = 48000  # Hz, for sound at any other rate
 _FINEST_TICK = 10_000  # ticks a second at least, so that variable frame times are kept to 0.1 ms
+_MOST_TICKS = 1_000_000
+_FALLBACK_TICKS = 90_000  # what MPEG counts
 _BT709 = 1  # the value of matrix, transfer and primaries in H.264's own table
 _SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
+_IMAGE_DESCRIPTION = 0x010E
 _PICTURE_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
@@ -44,13 +47,13 @@ class Labelling(Protocol):
         ...
 
     def seal(self, path: Path, destination: Path) -> None:
-        """Sign and record the finished temporary file ``path`` before it takes its name ``destination``; raise to refuse."""
+        """Sign and record the finished temporary file ``path``, which is to become ``destination``; raise to refuse."""
         ...
 
 
 @dataclass(frozen=True)
 class SoundTrack:
-    """Sound made by ourselves: ``samples`` float32 (n, channels) or (n,) in [-1, 1], sample 0 at 0 s; ``sample_rate`` in Hz."""
+    """Sound of our own: ``samples`` float32 (n, channels) or (n,) in [-1, 1], from 0 s on; ``sample_rate`` in Hz."""
 
     samples: np.ndarray
     sample_rate: int
@@ -58,7 +61,11 @@ class SoundTrack:
 
 @dataclass(frozen=True)
 class WriterSettings:
-    """``crf`` 0 (lossless) to 51 and ``preset`` are x264's; ``sound_bits`` a second for AAC; ``picture_quality`` 1–100 for jpg and webp."""
+    """How much is spent on quality.
+
+    ``crf`` 0 (best) to 51 and ``preset`` are x264's; ``sound_bits`` a second for AAC; ``picture_quality`` 1 to 100 for
+    jpg and webp.
+    """
 
     crf: int = 18
     preset: str = "medium"
@@ -73,16 +80,18 @@ def write_clip(
     frame_rate: Fraction,
     sound: Clip | SoundTrack | None,
     labelling: Labelling,
-    settings: WriterSettings = WriterSettings(),  # noqa: B008 (frozen)
+    settings: WriterSettings = WriterSettings(),
 ) -> None:
     """Write ``frames`` as H.264 and ``sound`` as AAC into the mp4 ``path``, labelled, atomically.
 
-    Frames are shown at their own ``time_s`` (to 0.1 ms; variable rates are kept) and must come in order; ``frame_rate`` says how long the
-    last one stays and sets the clock. The sound is on the same clock from 0 s on and is written to its end, also where it is longer than
-    the pictures. Odd sizes are padded to even by repeating the last column or row, which 4:2:0 needs. Colours are BT.709, limited range.
+    Frames are shown at their own ``time_s`` (to 0.1 ms; variable rates are kept) and come in order; ``frame_rate`` says
+    how long the last one stays and sets the clock. The sound runs on the same clock from 0 s on and is written to its
+    end, also where it is longer than the pictures. Odd sizes are padded to even by repeating the last column or row,
+    as 4:2:0 needs. Colours are BT.709, limited range.
 
     The file is finished under a temporary name, sealed by the labelling and only then renamed, so that an error, Ctrl-C
-    or a full disk leaves ``path`` as it was. Raises SettingsError, BadMediaError (no frames, sizes that change) and StorageError.
+    or a full disk leaves ``path`` as it was. Raises SettingsError (suffix, rate), BadMediaError (no frames, sizes that
+    change, negative times) and StorageError.
     """
     path = Path(path)
     if path.suffix.lower() != ".mp4":
@@ -104,7 +113,7 @@ def write_picture(
     image: np.ndarray,
     *,
     labelling: Labelling,
-    settings: WriterSettings = WriterSettings(),  # noqa: B008 (frozen)
+    settings: WriterSettings = WriterSettings(),
 ) -> None:
     """Write ``image``, uint8 RGB (h, w, 3), as png, jpg or webp by the suffix of ``path``, labelled, atomically.
 
@@ -116,20 +125,24 @@ def write_picture(
         raise SettingsError(f"Pictures are written as .png, .jpg or .webp: rename {path}.")
     picture = Image.fromarray(labelling.draw(image, 0.0))
     tags = labelling.metadata()
-    options: dict[str, object] = {"quality": settings.picture_quality}
-    if kind == "PNG":
-        options = {"pnginfo": PngInfo()}
-        for key, value in tags.items():
-            options["pnginfo"].add_itxt(key, value)  # type: ignore[attr-defined]
-    elif kind == "JPEG":
-        options |= {"subsampling": 0, "comment": _as_text(tags).encode()}
+    options = _png_options(tags) if kind == "PNG" else _exif_options(tags, settings)
     with atomic_write(path) as temporary:
         picture.save(temporary, kind, **options)
         labelling.seal(temporary, path)
 
 
-def _as_text(tags: dict[str, str]) -> str:
-    return "; ".join(f"{key}: {value}" for key, value in tags.items())
+def _png_options(tags: dict[str, str]) -> dict[str, object]:
+    text = PngInfo()
+    for key, value in tags.items():
+        text.add_itxt(key, value)
+    return {"pnginfo": text}
+
+
+def _exif_options(tags: dict[str, str], settings: WriterSettings) -> dict[str, object]:
+    """Tags in EXIF's ImageDescription, and no chroma subsampling, so that the visible label stays crisp."""
+    exif = Image.Exif()
+    exif[_IMAGE_DESCRIPTION] = "; ".join(f"{key}: {value}" for key, value in tags.items())
+    return {"quality": settings.picture_quality, "subsampling": 0, "exif": exif}
 
 
 @contextmanager
@@ -161,7 +174,7 @@ def _encode(
         pictures = _PictureTrack(container, first.image.shape, frame_rate, settings)
         track = _SoundWriter.of(container, sound, settings)
         for frame in chain((first,), stream):
-            pictures.write(labelling.draw(frame.image, frame.time_s), frame.image.shape, frame.time_s)
+            pictures.write(labelling.draw(frame.image, frame.time_s), frame.time_s)
             if track:
                 track.write_until(frame.time_s)
         pictures.finish()
@@ -177,10 +190,8 @@ def _created(temporary: Path) -> Iterator[OutputContainer]:
     try:
         yield container
     except BaseException:
-        try:
+        with suppress(av.FFmpegError):  # a full disk, most likely: what is being raised says more
             container.close()
-        except av.FFmpegError:
-            pass  # the disk is full, or nothing was begun; what is being raised says more
         raise
     container.close()
 
@@ -194,6 +205,8 @@ class _PictureTrack:
         ticks = frame_rate.numerator
         while ticks < _FINEST_TICK:
             ticks *= 2
+        if ticks > _MOST_TICKS:  # an average such as 1234567/89101
+            ticks = _FALLBACK_TICKS
         self._time_base = Fraction(1, ticks)
         self._last_ticks = max(round(1 / frame_rate / self._time_base), 1)
         self._container = container
@@ -210,12 +223,11 @@ class _PictureTrack:
         context.color_primaries = context.color_trc = context.colorspace = _BT709
         context.color_range = ColorRange.MPEG
 
-    def write(self, image: np.ndarray, shape: tuple[int, ...], time_s: float) -> None:
+    def write(self, image: np.ndarray, time_s: float) -> None:
         """Take one labelled frame; the one before is encoded now that its end is known."""
-        if shape != self._shape or image.shape != shape:
-            raise BadMediaError(
-                f"A frame of {shape[1]}×{shape[0]} follows frames of {self._shape[1]}×{self._shape[0]}. Scale it."
-            )
+        if image.shape != self._shape:
+            sizes = f"{image.shape[1]}×{image.shape[0]} follows frames of {self._shape[1]}×{self._shape[0]}"
+            raise BadMediaError(f"A frame of {sizes}. Scale all to one size.")
         ticks = round(time_s / self._time_base)
         if ticks < 0:
             raise BadMediaError(f"A frame has the time {time_s:.3f} s, before the clip's start. Give times from 0 on.")
