@@ -4,17 +4,22 @@ Rooms are imported inside the verbs, so that `likeness --help` does not wait for
 """
 
 import json
+import signal
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from likeness import __version__
 from likeness.errors import LikenessError, SettingsError
+
+if TYPE_CHECKING:
+    from likeness.check.report import Report
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -44,6 +49,14 @@ class Direction(StrEnum):
     B2A = "b2a"
 
 
+class Use(StrEnum):
+    """What a consent record can allow."""
+
+    SWAP = "swap"
+    REENACT = "reenact"
+    PORTRAIT = "portrait"
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         say.print(f"likeness {__version__}")
@@ -52,7 +65,9 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Make, detect and prove synthetic faces."""
 
@@ -60,9 +75,180 @@ def _options(
 @app.command()
 def demo(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.")] = Path("demo"),
-    minutes: Annotated[float, typer.Option(help="Minutes of training.")] = 6.0,
+    minutes: Annotated[float | None, typer.Option(help="Minutes of training.")] = None,
 ) -> None:
     """The whole story on the shipped footage: extract, train, swap, score, check."""
     from likeness.demo import DemoSettings, run_demo
 
-    run_demo(DemoSettings(output=output, minutes=minutes))
+    settings = DemoSettings() if minutes is None else DemoSettings(minutes=minutes)
+    say.print(run_demo(output, settings))
+
+
+@app.command()
+def cast(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the clips.")],
+    actors: Annotated[int, typer.Option(help="How many people.")] = 12,
+    seconds: Annotated[float, typer.Option(help="Length of each clip in seconds.")] = 10.0,
+    size: Annotated[int, typer.Option(help="Width and height in pixels.")] = 256,
+    seed: Annotated[int, typer.Option(help="Another seed films other performances.")] = 0,
+    paired: Annotated[bool, typer.Option("--paired", help="Film each performance by a second actor too.")] = False,
+    silent: Annotated[bool, typer.Option("--silent", help="Without speech; espeak-ng is not needed then.")] = False,
+) -> None:
+    """Film synthetic people, with ground truth and a consent record each."""
+    from likeness.actors.cast import CastClip, CastSettings, person_of
+    from likeness.actors.cast import cast as film_cast
+    from likeness.make.consent import save, synthetic_consent
+
+    settings = CastSettings(actors=actors, seconds=seconds, size=size, seed=seed, paired=paired, silent=silent)
+    clips_of_person: dict[str, list[CastClip]] = {}
+    for clip in film_cast(output, settings):
+        clips_of_person.setdefault(person_of(clip.person, settings).name, []).append(clip)
+    for person, clips in clips_of_person.items():
+        save(synthetic_consent(person, [clip.path for clip in clips]), output / f"{person.lower()}.consent.json")
+    say.print(f"Filmed {sum(map(len, clips_of_person.values()))} clips of {len(clips_of_person)} actors: {output}")
+
+
+@app.command()
+def extract(
+    clips: Annotated[list[Path], typer.Argument(help="Videos or pictures of one person.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the faces.")],
+    every: Annotated[int, typer.Option(help="Take every n-th frame.")] = 1,
+    min_quality: Annotated[float, typer.Option(help="Leave out faces of lower quality (0 to 1).")] = 0.0,
+) -> None:
+    """Find, follow, align and save faces. Delete the pictures you do not want; run again to resume."""
+    from likeness.faces.faceset import ExtractSettings
+    from likeness.faces.faceset import extract as extract_faces
+
+    faces = extract_faces(clips, output, ExtractSettings(every=every, min_quality=min_quality))
+    say.print(f"{len(faces)} faces in {output}. Look through them, delete the bad ones, then train.")
+
+
+@app.command()
+def train(
+    faces_a: Annotated[Path, typer.Argument(help="Faces of A, made by extract.")],
+    faces_b: Annotated[Path, typer.Argument(help="Faces of B, made by extract.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the model.")],
+    arch: Annotated[Architecture, typer.Option(help="light is for CPUs; original is the published one.")] = (
+        Architecture.LIGHT
+    ),
+    minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.")] = None,
+    iterations: Annotated[int | None, typer.Option(help="Stop after so many iterations.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the model in the folder.")] = False,
+) -> None:
+    """Train a shared encoder and a decoder for each of two faces. Ctrl-C saves; --resume goes on."""
+    from likeness.make.train import TrainSettings
+    from likeness.make.train import train as train_swap
+
+    if minutes is not None and iterations is not None:
+        raise SettingsError("Give --minutes or --iterations, not both.")
+    settings = TrainSettings(arch=arch.value, minutes=minutes, iterations=iterations, resume=resume)
+    result = train_swap(faces_a, faces_b, output, settings)
+    say.print(result.summary)
+
+
+@app.command()
+def swap(
+    clip: Annotated[Path, typer.Argument(help="Video or picture to put the face into.")],
+    model: Annotated[Path, typer.Option(help="Folder made by train.")],
+    consent: Annotated[Path, typer.Option(help="Signed consent record for the face that is put in.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="OUT.mp4, or a picture for a picture.")],
+    direction: Annotated[Direction, typer.Option(help="a2b puts B's face into footage of A.")] = Direction.A2B,
+    all_faces: Annotated[bool, typer.Option("--all-faces", help="Swap every face, not the main one.")] = False,
+) -> None:
+    """Put the other face into a clip. The result is labelled, signed and recorded."""
+    from likeness.make.swap import SwapSettings, swap_clip
+
+    settings = SwapSettings(direction=direction.value, faces="all" if all_faces else "largest")
+    result = swap_clip(clip, model, consent, output, settings)
+    say.print(
+        f"Swapped the face in {result.swapped} of {result.frames} frames in {result.seconds:.0f} s: {result.path}"
+    )
+
+
+@consent_app.command("new")
+def consent_new(
+    footage: Annotated[list[Path], typer.Argument(help="The footage of your face that you allow to be used.")],
+    person: Annotated[str, typer.Option(help="Your name.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where the record goes (JSON).")],
+    use: Annotated[list[Use] | None, typer.Option(help="What you allow; repeat for more. Default: swap.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Default: a year from now.")] = None,
+) -> None:
+    """Write a record for somebody's footage; its owner then signs it."""
+    from likeness.make import consent
+
+    valid_until = until.replace(tzinfo=UTC) if until else None
+    uses = tuple(item.value for item in use or [Use.SWAP])
+    consent.save(consent.new_consent(person, footage, uses=uses, valid_until=valid_until), output)
+    say.print(f"Wrote {output}, not signed yet. {person} signs it with: likeness consent sign {output} --key KEY")
+
+
+@consent_app.command("sign")
+def consent_sign(
+    record: Annotated[Path, typer.Argument(help="The record to sign, in place.")],
+    key: Annotated[Path, typer.Option(help="Your Ed25519 key (PEM).")],
+    new_key: Annotated[bool, typer.Option("--new-key", help="Make the key first.")] = False,
+    password: Annotated[str | None, typer.Option(envvar="LIKENESS_KEY_PASSWORD", help="Of the key, if any.")] = None,
+) -> None:
+    """Sign a record with your own key."""
+    from likeness.make import consent
+
+    say.print(consent.show(consent.sign_file(record, key, new_key=new_key, password=password)))
+
+
+@consent_app.command("show")
+def consent_show(record: Annotated[Path, typer.Argument(help="The record.")]) -> None:
+    """Say what a record allows and whether its signature holds."""
+    from likeness.make import consent
+
+    say.print(consent.show(consent.load(record)))
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Videos, pictures or sounds.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the report here (HTML).")] = None,
+    json_output: Annotated[Path | None, typer.Option("--json", help="Write JSON here; - prints it.")] = None,
+) -> None:
+    """Is this manipulated? Looks at credentials, blinking, seams and motion, and says what cannot be said."""
+    from likeness.check.examine import check_file
+    from likeness.check.html import write_html
+    from likeness.files import write_text
+
+    reports = [check_file(file) for file in files]
+    if output is not None:
+        write_html(reports, output)
+    if json_output is not None:
+        lines = "".join(json.dumps(report.record(), ensure_ascii=False) + "\n" for report in reports)
+        if str(json_output) == "-":
+            sys.stdout.write(lines)
+            return
+        write_text(json_output, lines)
+    for report in reports:
+        _print_verdict(report)
+    if output is not None:
+        say.print(f"Report: {output}")
+
+
+def _print_verdict(report: "Report") -> None:
+    say.print(f"{report.file}: {report.verdict.replace('_', ' ')}. {report.reason}")
+    for finding in report.findings:
+        about = "" if finding.track is None else f", face {finding.track}"
+        say.print(f"  {finding.examiner}{about}: {finding.text}")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run one verb. Exit code 0: done; 2: bad input, one line on standard error; 1: a bug of ours; 130: interrupted."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except LikenessError as error:
+        sys.stderr.write(f"likeness: {error}\n")
+        sys.exit(EXIT_BAD_INPUT)
+    except SystemExit as end:
+        if end.code == EXIT_INTERRUPTED:
+            sys.stderr.write("likeness: interrupted; nothing half-written was left. Run the same command again.\n")
+        raise
