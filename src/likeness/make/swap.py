@@ -1,0 +1,185 @@
+"""Put the other face into a clip: follow, crop, decode with the other decoder, match, blend, write with the label."""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from likeness.errors import BadMediaError, SettingsError
+from likeness.faces.align import apply, warp
+from likeness.faces.hull import hull_mask
+from likeness.make import consent as consent_records
+from likeness.make.blend import Blend, membrane, paste, soft_mask
+from likeness.make.colour import Match, match_colour
+from likeness.make.follow import CROP, Choice, FacePath, Placed, follow_faces
+from likeness.make.label import SyntheticLabel
+from likeness.make.model import Direction, SwapModel
+from likeness.make.smooth import SmoothSettings
+from likeness.media.clip import Clip, Frame, open_clip
+from likeness.media.writer import write_clip, write_picture
+from likeness.progress import tracked
+
+MaskChoice = Literal["hull", "network", "both"]
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+_BATCH_BYTES = 128 << 20  # of frames that wait for their faces to be decoded together
+_FALLBACK_RATE = Fraction(25)  # frames a second, where a file does not say
+
+
+@dataclass(frozen=True)
+class SwapSettings:
+    """How the face is put back. ``a2b`` puts B's face into A's clip.
+
+    ``faces``: the main face (`follow_faces`) or all. ``mask``: where the face is laid: the landmarks' ``hull``, what
+    the ``network`` takes for face, or ``both`` together. ``erode`` and ``feather``: how far inside the mask's edge
+    the blend begins and how wide it is, in face widths. ``batch``: frames whose faces are decoded together.
+    """
+
+    direction: Direction = "a2b"
+    faces: Choice = "largest"
+    mask: MaskChoice = "both"
+    match: Match = "light"
+    blend: Blend = "feather"
+    erode: float = 0.01
+    feather: float = 0.08
+    smooth: SmoothSettings = field(default_factory=SmoothSettings)
+    batch: int = 16
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.erode <= 0.3 or not 0 <= self.feather <= 0.5:
+            raise SettingsError("The mask can be eroded by 0 to 0.3 and feathered by 0 to 0.5 face widths.")
+        if self.batch < 1:
+            raise SettingsError("At least one frame has to be swapped at a time; raise the batch to 1 or more.")
+
+
+@dataclass(frozen=True)
+class SwapResult:
+    """``frames`` written to ``path``, ``swapped`` of them with a face put in, and the ``seconds`` that it took."""
+
+    path: Path
+    frames: int
+    swapped: int
+    seconds: float
+
+
+def swap_clip(clip: Path, model: Path, consent: Path, out: Path, settings: SwapSettings | None = None) -> SwapResult:
+    """Write ``clip`` with the other face of ``model`` to ``out``: .mp4 for a clip, .png, .jpg or .webp for a picture.
+
+    Nothing is done before ``consent`` is found to cover every source of the face that is put in. Frames without a
+    face pass unchanged, sound is kept. Raises ConsentError, ModelError, BadMediaError, NoFaceError, SettingsError,
+    StorageError; ``out`` is then as it was.
+    """
+    started = time.monotonic()
+    settings = settings or SwapSettings()
+    clip, model, out = Path(clip), Path(model), Path(out)
+    record = consent_records.load(consent)
+    swap_model = SwapModel.load(model)
+    consent_records.check(record, swap_model.sources("b" if settings.direction == "a2b" else "a"), use="swap")
+    footage = open_clip(clip)
+    _check_output(footage, out)
+    paths = follow_faces(footage, settings.faces, settings.smooth)
+    swapper = Swapper(swap_model, paths, settings)
+    label = SyntheticLabel("swap", source=clip, model=model.name, consent=record)
+    frames = tracked(swapper.frames(footage.frames()), "Swapping the face", total=footage.frame_count)
+    if footage.kind == "picture":
+        write_picture(out, next(frames).image, labelling=label)
+    else:
+        rate = footage.frame_rate or _FALLBACK_RATE
+        write_clip(out, frames, frame_rate=rate, sound=footage, labelling=label)
+    return SwapResult(out, swapper.seen, swapper.swapped, time.monotonic() - started)
+
+
+def _check_output(footage: Clip, out: Path) -> None:
+    """Refuse before the work what could not be written after it."""
+    if footage.kind == "sound":
+        raise BadMediaError(f"{footage.path} has sound but no pictures. Choose footage in which a face is seen.")
+    allowed = PICTURE_SUFFIXES if footage.kind == "picture" else (".mp4",)
+    if out.suffix.lower() not in allowed:
+        raise SettingsError(f"A {footage.kind} is written as {' or '.join(allowed)}, so give {out} such a name.")
+    if out.exists() and out.samefile(footage.path):
+        raise SettingsError(f"{out} would overwrite the footage itself. Choose another output.")
+
+
+class Swapper:
+    """The second pass: replaces the faces of ``paths`` and counts the frames it has ``seen`` and ``swapped``."""
+
+    def __init__(self, model: SwapModel, paths: list[FacePath], settings: SwapSettings) -> None:
+        self._model = model
+        self._paths = paths
+        self._settings = settings
+        self.seen = self.swapped = 0
+
+    def frames(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """``frames`` in order with the faces replaced; those without a face are passed on as they are."""
+        for batch in _batches(frames, self._settings.batch):
+            yield from self._replaced(batch)
+
+    def _replaced(self, batch: list[Frame]) -> Iterator[Frame]:
+        places = [[place for path in self._paths if (place := path.at(frame.index))] for frame in batch]
+        crops = [
+            warp(frame.image, place.matrix, CROP) for frame, here in zip(batch, places, strict=True) for place in here
+        ]
+        made = iter(self._made(np.stack(crops)) if crops else [])
+        for frame, here in zip(batch, places, strict=True):
+            image = frame.image.copy() if here else frame.image
+            for place in here:
+                put_back(image, place, next(made), self._model.view, self._settings)
+            self.seen += 1
+            self.swapped += bool(here)
+            yield Frame(image, frame.time_s, frame.index)
+
+    def _made(self, crops: np.ndarray) -> list["Made"]:
+        """What the model makes of CROP² crops uint8 (n, CROP, CROP, 3)."""
+        images, masks = self._model.swap(crops, self._settings.direction)
+        return [Made(image, mask) for image, mask in zip(images, masks, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """The other face as decoded: ``image`` float32 (s, s, 3) and the network's ``mask`` float32 (s, s), both in [0, 1]."""
+
+    image: np.ndarray
+    mask: np.ndarray
+
+
+def put_back(frame: np.ndarray, place: Placed, made: Made, view: float, settings: SwapSettings) -> None:
+    """Lay the face ``made`` over ``frame`` uint8 (H, W, 3), in place, where ``place`` says.
+
+    ``made`` shows the middle ``view`` of the CROP² crop.
+    """
+    size = len(made.image)
+    to_made = view_matrix(size, view)
+    matrix = to_made @ np.vstack([place.matrix, (0, 0, 1)])
+    landmarks = apply(to_made, place.landmarks)
+    target = warp(frame, matrix, size).astype(np.float32) / 255
+    hull = hull_mask(landmarks, (size, size))
+    mask = {"hull": hull, "network": made.mask, "both": np.maximum(hull, made.mask)}[settings.mask]
+    image = match_colour(made.image, target, hull * (made.mask >= 0.5), settings.match)
+    if settings.blend == "poisson":
+        image = image + membrane(image, target, mask)
+    face_width = float(np.ptp(landmarks[:, 0]))
+    alpha = soft_mask(mask, settings.erode * face_width, settings.feather * face_width)
+    paste(frame, image, alpha, matrix)
+
+
+def view_matrix(size: int, view: float) -> np.ndarray:
+    """The matrix (2, 3) from pixels of a CROP² crop to those of its middle ``view`` drawn at ``size``²."""
+    scale = size / (CROP * view)
+    shift = (size - 1) / 2 - scale * (CROP - 1) / 2
+    return np.array([[scale, 0, shift], [0, scale, shift]])
+
+
+def _batches(frames: Iterable[Frame], most: int) -> Iterator[list[Frame]]:
+    """Group ``frames``, fewer at a time where they are large."""
+    batch: list[Frame] = []
+    for frame in frames:
+        batch.append(frame)
+        if len(batch) >= most or len(batch) * frame.image.nbytes >= _BATCH_BYTES:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
