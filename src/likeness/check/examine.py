@@ -30,7 +30,9 @@ _IN_SIGHT_GAP_S = 0.5  # a face lost for less is reported as in sight throughout
 
 @dataclass(frozen=True)
 class CheckSettings:
-    """How much of a file is looked at. Up to ``longest_s`` all of it; beyond, ``windows`` evenly spread parts of together that length."""
+    """How much of a file is looked at. Up to ``longest_s`` all of it; beyond, ``windows`` evenly spread parts of
+    together that length.
+    """
 
     longest_s: float = 120.0
     windows: int = 6
@@ -104,7 +106,7 @@ def watch(clip: Clip, settings: CheckSettings) -> Watched:
     spans = spans_to_examine(clip.duration_s, settings)
     due = iter(_view_times(spans, settings.views))
     next_view = next(due, None)
-    tracker, seen, views = Tracker(), defaultdict[int, list[Face]](list), list[View]()
+    tracker, seen, views = Tracker(first_id=1), defaultdict[int, list[Face]](list), list[View]()
     seconds = sum(end - start for start, end in spans)
     with progress(f"Following faces in {clip.path.name}", seconds * float(clip.frame_rate or 1)) as job:
         for frame in _frames(clip, spans):
@@ -128,7 +130,7 @@ def spans_to_examine(duration_s: float, settings: CheckSettings) -> list[Span]:
 
 
 def prominent(tracks: Sequence[Track], clip: Clip, settings: CheckSettings) -> list[Track]:
-    """The faces seen longest and largest, at most ``most_faces``, in order of their numbers; fleeting ones are left out."""
+    """The faces seen longest and largest, at most ``most_faces``, by number; fleeting ones are left out."""
     shortest = settings.shortest_face_s if clip.kind == "video" else 0.0
     lasting = [track for track in tracks if track.span_s[1] - track.span_s[0] >= shortest]
     ranked = sorted(lasting, key=lambda track: sum(face.width for face in track.faces), reverse=True)
@@ -171,11 +173,11 @@ def _view(frame: Frame, here: Sequence[tuple[int, Face]], settings: CheckSetting
 
 
 def _face_report(track: Track, llr: float | None) -> FaceReport:
-    best = max(track.faces, key=lambda face: face.quality)
+    x0, y0, x1, y1 = (round(float(v), 1) for v in max(track.faces, key=lambda face: face.quality).box)
     pieces = consecutive(track.faces, _IN_SIGHT_GAP_S)
     return FaceReport(
         track=track.id,
         llr=llr,
         spans=[(round(piece[0].time_s, 3), round(piece[-1].time_s, 3)) for piece in pieces],
-        box=tuple(round(float(v), 1) for v in best.box),
+        box=(x0, y0, x1, y1),
     )

@@ -18,7 +18,7 @@ Span = tuple[float, float]
 _PACKAGES = ("av", "c2pa-python", "numpy", "opencv-python-headless", "pillow", "scipy", "torch")
 _WEIGHT_SUFFIXES = (".safetensors", ".json", ".onnx")
 
-_RECORD = {
+_RECORD: dict[str, Any] = {
     "file": True, "sha256": True, "kind": True, "verdict": True, "llr": True, "probability": True, "reason": True,
     "faces": {"__all__": {"track", "llr", "spans", "box"}},
     "findings": {"__all__": {"examiner", "llr", "abstained", "spans", "text"}},
@@ -27,8 +27,9 @@ _RECORD = {
 
 
 class FaceReport(BaseModel):
-    """One face: ``llr`` log10 likelihood ratio (None: no examiner could work on it), ``spans`` (start, end) in seconds in which it is
-    in sight, ``box`` (x0, y0, x1, y1) pixels of the upright frame where it is seen best."""
+    """One face: ``llr`` log10 likelihood ratio (None: no examiner could work on it), ``spans`` (start, end) in seconds
+    in which it is in sight, ``box`` (x0, y0, x1, y1) pixels of the upright frame where it is seen best.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,7 +40,9 @@ class FaceReport(BaseModel):
 
 
 class View(BaseModel):
-    """A small picture of one frame: JPEG bytes, its time, and the boxes of the tracks in it as parts of width and height, in [0, 1]."""
+    """A small picture of one frame: JPEG bytes, its time, and the boxes of the tracks in it as parts of width and
+    height, in [0, 1].
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,10 +54,12 @@ class View(BaseModel):
 
 
 class Report(BaseModel):
-    """What was looked at, what was found, how it was weighed. ``probability`` is that of "synthetic" for a prior of one half.
+    """What was looked at, what was found, how it was weighed. ``probability`` is that of "synthetic" for a prior of one
+    half.
 
     ``record`` gives the published JSON object. The other fields serve the page: the size, length and frame rate of the
-    clip, the ``examined`` spans in seconds (all of it for a short clip), faces ``left_out`` of a crowd, and small views of some frames.
+    clip, the ``examined`` spans in seconds (all of it for a short clip), faces ``left_out`` of a crowd, and small views
+    of some frames.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,7 +91,9 @@ class Report(BaseModel):
 
 
 def versions() -> dict[str, str | dict[str, str]]:
-    """Everything that a repetition of the examination must have alike: versions, and the SHA-256 of each shipped weight."""
+    """Everything that a repetition of the examination must have alike: versions, and the SHA-256 of each shipped
+    weight.
+    """
     return {
         "likeness": __version__,
         "python": python_version(),

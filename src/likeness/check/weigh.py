@@ -1,12 +1,14 @@
 """Weigh the findings of one file into one verdict. Pure: findings in, verdict and reason out.
 
-Two propositions are set against each other: H1, a face in this file was made or replaced by software; H2, the footage shows what a
-camera recorded. Evidence is a log10 likelihood ratio, P(findings | H1) / P(findings | H2), and counts as follows.
+Two propositions are set against each other: H1, a face in this file was made or replaced by software; H2, the footage
+shows what a camera recorded. Evidence is a log10 likelihood ratio, P(findings | H1) / P(findings | H2), and counts as
+follows.
 
-1. The cues of one face share its pixels, its size and its compression, so they are not independent, and adding them would count
-   the same thing twice. Of the findings that point the same way the strongest counts in full, the next half, the next a quarter.
-2. H1 says that one of the k faces, any of them, is synthetic: LR(file) is the mean of LR(face) over the faces. A face that nobody
-   could examine has LR 1. So many innocent faces do not add up to a guilty one.
+1. The cues of one face share its pixels, its size and its compression, so they are not independent, and adding them
+   would count the same thing twice. Of the findings that point the same way the strongest counts in full, the next
+   half, the next a quarter.
+2. H1 says that one of the k faces, any of them, is synthetic: LR(file) is the mean of LR(face) over the faces. A face
+   that nobody could examine has LR 1. So many innocent faces do not add up to a guilty one.
 3. A finding about the file itself (credentials) does not come from the same pixels: it is added in full.
 """
 
@@ -20,7 +22,8 @@ from likeness.examiner import Finding
 Verdict = Literal["synthetic", "no_sign", "cannot_tell"]
 Kind = Literal["video", "picture", "sound"]
 
-# ENFSI Guideline for Evaluative Reporting in Forensic Science (2015), table in section 3.8: from this log10 LR, this much support.
+# ENFSI Guideline for Evaluative Reporting in Forensic Science (2015), table in section 3.8: from this log10 LR, this
+# much support.
 _ENFSI_SCALE = (
     (6.0, "extremely strong"),
     (4.0, "very strong"),
@@ -35,8 +38,9 @@ _ENFSI_SCALE = (
 class WeighSettings:
     """From where on a verdict is given; in between, it is ``cannot_tell``.
 
-    ``synthetic_from``: ten times more probable under H1 (ENFSI: moderate support). ``no_sign_to``: three times more probable under H2,
-    and then only with ``least_examiners`` working on every face: an examiner that abstained has not seen "no sign".
+    ``synthetic_from``: ten times more probable under H1 (ENFSI: moderate support). ``no_sign_to``: three times more
+    probable under H2, and then only with ``least_examiners`` working on every face: an examiner that abstained has not
+    seen "no sign".
     """
 
     synthetic_from: float = 1.0
@@ -47,7 +51,9 @@ class WeighSettings:
 
 @dataclass(frozen=True)
 class Weighing:
-    """The verdict on one file. ``llr`` and the values of ``faces`` (by track) are log10 likelihood ratios, None where nobody could say anything."""
+    """The verdict on one file. ``llr`` and the values of ``faces`` (by track) are log10 likelihood ratios, None where
+    nobody could say anything.
+    """
 
     verdict: Verdict
     llr: float | None
@@ -80,7 +86,9 @@ def weigh(
 
 
 def combine(llrs: Sequence[float], discount: float) -> float | None:
-    """Weigh findings that share their pixels: on each side the strongest in full, each next one ``discount`` times the one before."""
+    """Weigh findings that share their pixels: on each side the strongest in full, each next one ``discount`` times the
+    one before.
+    """
     if not llrs:
         return None
     sides = (sorted((x for x in llrs if x > 0), reverse=True), sorted(x for x in llrs if x <= 0))
@@ -134,8 +142,8 @@ def _reason(
         return _reason_synthetic(by_face, about_file, llr or 0.0)
     if verdict == "no_sign":
         return (
-            "Every face could be examined and measures as genuine footage does; that is no proof that the file is genuine, "
-            "only that these examiners see no sign of a synthetic face."
+            "Every face could be examined and measures as genuine footage does. That is no proof that the file is "
+            "genuine, only that these examiners see no sign of a synthetic face."
         )
     if kind == "sound":
         return "This file holds sound only. Voices are not examined yet, so nothing can be said about it."
@@ -149,7 +157,10 @@ def _reason(
 
 def _reason_synthetic(by_face: dict[int, list[Finding]], about_file: Sequence[Finding], llr: float) -> str:
     strongest = max((f for own in (*by_face.values(), about_file) for f in own), key=lambda f: f.llr or 0.0)
-    return f"What was found is {times(llr)} more probable if a face here was made or replaced by software. Most telling: {strongest.text}"
+    return (
+        f"What was found is {times(llr)} more probable if a face here was made or replaced by software. "
+        f"Most telling: {strongest.text}"
+    )
 
 
 def _reason_thin(by_face: dict[int, list[Finding]], llr: float, settings: WeighSettings) -> str:
@@ -161,7 +172,10 @@ def _reason_thin(by_face: dict[int, list[Finding]], llr: float, settings: WeighS
     unwatched = [track for track, own in by_face.items() if len(own) < settings.least_examiners]
     if unwatched and llr <= settings.no_sign_to:
         return "Nothing stands out, but not every face could be examined by enough examiners to speak of no sign."
-    return "What could be measured is about as probable in genuine as in synthetic footage, so the evidence is too thin for a verdict."
+    return (
+        "What could be measured is about as probable in genuine as in synthetic footage, "
+        "so the evidence is too thin for a verdict."
+    )
 
 
 def _rounded(llr: float | None) -> float | None:

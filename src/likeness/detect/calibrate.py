@@ -1,9 +1,10 @@
 """Turn a measured quantity into evidence: how it is spread over genuine clips, and a bounded likelihood ratio.
 
-A cue measures a few numbers for each face (its features). Their log likelihood ratio is a logistic regression of "synthetic" on
-those numbers, each person and each class weighing the same, so that prior odds cancel (Brümmer & du Preez 2006, Computer Speech
-and Language 20). Reference populations here are small, so it is shrunk (ridge) and bounded: a model seen on few people must not
-claim strong evidence (Vergeer et al. 2016, Science & Justice 56, on empirical bounds).
+A cue measures a few numbers for each face (its features). Their log likelihood ratio is a logistic regression of
+"synthetic" on those numbers, each person and each class weighing the same, so that prior odds cancel (Brümmer & du
+Preez 2006, Computer Speech and Language 20). Reference populations here are small, so it is shrunk (ridge) and bounded:
+a model seen on few people must not claim strong evidence (Vergeer et al. 2016, Science & Justice 56, on empirical
+bounds).
 """
 
 from collections import Counter
@@ -24,8 +25,8 @@ _FARTHEST = 3.0  # standard deviations: beyond, a value counts as that far; noth
 class Feature(BaseModel):
     """One measured quantity: its place and spread in genuine clips, and how it speaks for "synthetic".
 
-    ``genuine`` are the sorted values of the reference clips (one a face); ``weight`` is natural log odds a standard deviation.
-    ``frame_high`` is the value of a single moment that 1 in 20 genuine moments exceeds.
+    ``genuine`` are the sorted values of the reference clips (one a face); ``weight`` is natural log odds a standard
+    deviation. ``frame_high`` is the value of a single moment that 1 in 20 genuine moments exceeds.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,9 +41,9 @@ class Feature(BaseModel):
         """``value`` in standard deviations of the genuine clips, limited to ±3."""
         return float(np.clip((value - self.centre) / self.scale, -_FARTHEST, _FARTHEST))
 
-    def as_high(self, value: float) -> tuple[int, int]:
-        """How many of the genuine reference clips reach ``value``, and of how many."""
-        return sum(value <= reference for reference in self.genuine), len(self.genuine)
+    def rarity(self, value: float) -> str:
+        """How often genuine reference clips reach ``value``, as "3 of 47 genuine clips"."""
+        return f"{sum(value <= reference for reference in self.genuine)} of {len(self.genuine)} genuine clips"
 
 
 class CueCalibration(BaseModel):
@@ -59,7 +60,9 @@ class CueCalibration(BaseModel):
     population: str
 
     def llr(self, values: dict[str, float]) -> float:
-        """log10 likelihood ratio of the measured ``values`` (by feature), within ± ``bound``; a missing feature says nothing."""
+        """log10 likelihood ratio of the measured ``values`` (by feature), within ± ``bound``; a missing feature says
+        nothing.
+        """
         log_odds = self.intercept + sum(
             self.features[name].weight * self.features[name].standardised(v) for name, v in values.items()
         )
@@ -97,10 +100,11 @@ def fit(
     frame_high: dict[str, float] | None = None,
     only_positive: bool = True,
 ) -> CueCalibration:
-    """Fit one cue from the measured values (by feature) of genuine and synthetic clips and the names of the people in them.
+    """Fit one cue from the measured values (by feature) of genuine and synthetic clips and the names of the people in
+    them.
 
-    ``ridge`` is the strength of the pull of every weight to 0, in clips; ``only_positive`` keeps more of a feature from speaking
-    for "genuine". Raises ValueError where either class is empty.
+    ``ridge`` is the strength of the pull of every weight to 0, in clips; ``only_positive`` keeps more of a feature from
+    speaking for "genuine". Raises ValueError where either class is empty.
     """
     if not genuine or not synthetic:
         raise ValueError("fit needs both genuine and synthetic clips")

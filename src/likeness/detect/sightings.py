@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from likeness.faces.face import Face, Track
+from likeness.faces.face import Face
 from likeness.media.clip import Clip, Frame
 
 _SAME_TIME_S = 1e-3  # the same frame decoded twice has the same time, up to the rounding of a seek
@@ -22,7 +22,7 @@ class Sighting:
 
 
 def sightings(clip: Clip, wanted: Sequence[tuple[int, Face]]) -> Iterator[Sighting]:
-    """Decode the frames of ``wanted`` (track number, face) once, in order of time, and yield each face with its frame."""
+    """Decode the frames of ``wanted`` (track number, face) once, in order of time; yield each face with its frame."""
     ordered = sorted(wanted, key=lambda pair: pair[1].time_s)
     for run in _runs(ordered):
         position = 0

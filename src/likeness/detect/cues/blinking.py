@@ -16,9 +16,10 @@ from likeness.media.clip import Clip
 class BlinkingSettings:
     """When to look, what counts as a blink, and what is published about people.
 
-    Rates are gamma distributed over people (blinks a minute); the number of blinks of one of them is Poisson. Genuine: 20 ± 13,
-    which spans the 17 at rest, 26 in conversation and 4.5 while reading of Bentivoglio et al. 1997 (Movement Disorders 12).
-    Swaps: as often as not they repeat the driving person's blinks; the others hardly blink, as in Li et al. 2018 (In Ictu Oculi), ``rare_rate``.
+    Rates are gamma distributed over people (blinks a minute); the number of blinks of one of them is Poisson. Genuine:
+    20 ± 13, which spans the 17 at rest, 26 in conversation and 4.5 while reading of Bentivoglio et al. 1997 (Movement
+    Disorders 12). Swaps: as often as not they repeat the driving person's blinks; the others hardly blink, as in Li et
+    al. 2018 (In Ictu Oculi), ``rare_rate``.
     """
 
     shortest_s: float = 6.0
@@ -42,7 +43,9 @@ class BlinkingSettings:
 
 @dataclass(frozen=True)
 class Blink:
-    """One closing of the eyes: (start, end) at half its depth, in seconds; ``depth`` as a share of the open eye, in [0, 1]."""
+    """One closing of the eyes: (start, end) at half its depth, in seconds; ``depth`` as a share of the open eye, in [0,
+    1].
+    """
 
     start_s: float
     end_s: float
@@ -55,7 +58,9 @@ class Blink:
 
 @dataclass(frozen=True, eq=False)
 class EyeCurve:
-    """The eye aspect ratio of one track: float64 (n,) arrays; ``openness`` is the ratio over the person's own open eye, 1 = open."""
+    """The eye aspect ratio of one track: float64 (n,) arrays; ``openness`` is the ratio over the person's own open eye,
+    1 = open.
+    """
 
     times_s: np.ndarray
     ratio: np.ndarray
@@ -70,9 +75,9 @@ class EyeCurve:
 class Blinking(Examiner):
     """People blink 10–30 times a minute for 0.1–0.4 s; early deepfakes hardly blink (seed 004; Li et al. 2018).
 
-    Abstains on clips under 6 s, under 12 frames a second, on faces narrower than 60 px, where the eye aspect ratio is noise, and where
-    the eyes were out of sight too often. A swap that repeats the blinks of the person underneath cannot be told this way,
-    so a usual rate of blinking says almost nothing.
+    Abstains on clips under 6 s, under 12 frames a second, on faces narrower than 60 px, where the eye aspect ratio is
+    noise, and where the eyes were out of sight too often. A swap that repeats the blinks of the person underneath
+    cannot be told this way, so a usual rate of blinking says almost nothing.
     """
 
     name = "blinking"
@@ -124,7 +129,10 @@ class Blinking(Examiner):
                 f"blinking needs {settings.shortest_s:.0f} s to say anything."
             )
         if interval_s > 1 / settings.slowest_rate:
-            return f"At {1 / interval_s:.0f} frames a second a blink can fall between two frames; blinking needs {settings.slowest_rate:.0f}."
+            return (
+                f"At {1 / interval_s:.0f} frames a second a blink can fall between two frames; "
+                f"blinking needs {settings.slowest_rate:.0f}."
+            )
         width = float(np.median([face.width for face in faces]))
         if width < settings.narrowest_px:
             return f"The face is {width:.0f} px wide; the eyelids can be followed from {settings.narrowest_px:.0f} px."
@@ -132,7 +140,10 @@ class Blinking(Examiner):
             sum(abs(face.yaw) <= settings.largest_yaw for face in faces) * interval_s / (end_s - start_s + interval_s)
         )
         if readable < settings.least_seen:
-            return f"Both eyes can be read in only {100 * readable:.0f} % of the time; blinking needs {100 * settings.least_seen:.0f} %."
+            return (
+                f"Both eyes can be read in only {100 * readable:.0f} % of the time; "
+                f"blinking needs {100 * settings.least_seen:.0f} %."
+            )
         return None
 
 
@@ -152,16 +163,17 @@ def eye_aspect_ratio(landmarks: np.ndarray) -> float:
 def eye_curve(faces: list[Face], settings: BlinkingSettings) -> EyeCurve:
     """The aspect ratio over time beside the person's own open eye.
 
-    The open eye is the running median over ``baseline_window_s``: a blink is shorter than half of it, while a change of gaze, pose
-    or expression lasts longer. The noise is that of frame-to-frame differences (median absolute deviation), which blinks hardly touch.
+    The open eye is the running median over ``baseline_window_s``: a blink is shorter than half of it, while a change of
+    gaze, pose or expression lasts longer. The noise is that of frame-to-frame differences (median absolute deviation),
+    which blinks hardly touch.
     """
     times = np.array([face.time_s for face in faces])
     ratio = np.array([eye_aspect_ratio(face.landmarks) for face in faces])
     window = 2 * round(settings.baseline_window_s / 2 / max(frame_interval(faces), 1e-3)) + 1
     baseline = np.maximum(median_filter(ratio, size=window, mode="nearest"), 1e-3)
-    openness = ratio / baseline
+    openness: np.ndarray = ratio / baseline
     noise = 1.4826 * float(np.median(np.abs(np.diff(openness)))) / np.sqrt(2)
-    return EyeCurve(times, ratio, openness, noise)
+    return EyeCurve(times, ratio, openness, float(noise))
 
 
 def find_blinks(curve: EyeCurve, settings: BlinkingSettings) -> list[Blink]:
@@ -177,7 +189,7 @@ def find_blinks(curve: EyeCurve, settings: BlinkingSettings) -> list[Blink]:
         while end + 1 < count and curve.openness[end + 1] <= floor:
             end += 1
         lowest = i + int(np.argmin(curve.openness[i : end + 1]))
-        half = (1 + curve.openness[lowest]) / 2
+        half = (1 + float(curve.openness[lowest])) / 2
         start_s, first = _crossing(curve, lowest, half, -1)
         end_s, last = _crossing(curve, lowest, half, +1)
         cut_off = first < 0 or last >= count
@@ -206,7 +218,9 @@ def _log_count(blinks: int, seconds: float, rate_mean: float, rate_spread: float
 
 
 def _crossing(curve: EyeCurve, lowest: int, level: float, step: int) -> tuple[float, int]:
-    """Time at which the openness rises through ``level`` going from ``lowest`` by ``step``, and the first index above it."""
+    """Time at which the openness rises through ``level`` going from ``lowest`` by ``step``, and the first index above
+    it.
+    """
     i = lowest
     while 0 <= i < len(curve.openness) and curve.openness[i] < level:
         i += step
@@ -225,12 +239,12 @@ def _sentence(blinks: list[Blink], seconds: float, settings: BlinkingSettings) -
     rate = 60 * len(blinks) / seconds
     duration = float(np.median([blink.duration_s for blink in blinks]))
     shortest, longest = settings.usual_duration_s
-    times = "Once" if len(blinks) == 1 else f"{len(blinks)} times"
+    count = "once" if len(blinks) == 1 else f"{len(blinks)} times"
     usual_length = (
         "as is usual" if shortest <= duration <= longest else f"people take {shortest:.1f} to {longest:.1f} s"
     )
     return (
-        f"{times} in {seconds:.1f} s the eyes blink ({rate:.0f} a minute; {usual}), "
+        f"The eyes blink {count} in {seconds:.1f} s ({rate:.0f} a minute; {usual}), "
         f"for {duration:.2f} s {'each ' if len(blinks) > 1 else ''}({usual_length})."
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from likeness.detect.calibrate import CueCalibration, shipped
+from likeness.detect.calibrate import CueCalibration, Feature, shipped
 from likeness.detect.sightings import Sighting, consecutive, frame_interval, sightings
 from likeness.examiner import Examiner, Figure, Finding, abstention
 from likeness.faces.align import TEMPLATE, alignment, apply, square_in_crop, umeyama, warp
@@ -48,9 +48,10 @@ class MotionMeasure:
 class Motion(Examiner):
     """A swap is drawn anew in every frame: its features tremble against the head, and its light flickers.
 
-    Jitter is the second difference of brows and nose over that of the jaw, after head motion is taken out (seed 003: landmarks
-    from frame to frame). Flicker is the second difference of the inner face's luminance over that of a ring around it. Abstains on short clips,
-    slow frame rates, small or turned faces and on faces that hardly move or move too fast.
+    Jitter is the second difference of brows and nose over that of the jaw, after head motion is taken out (seed 003:
+    landmarks from frame to frame). Flicker is the second difference of the inner face's luminance over that of a ring
+    around it. Abstains on short clips, slow frame rates, small or turned faces and on faces that hardly move or move
+    too fast.
     """
 
     name = "motion"
@@ -72,9 +73,15 @@ class Motion(Examiner):
         settings, faces = self.settings, self._longest(track)
         seconds, interval = faces[-1].time_s - faces[0].time_s, frame_interval(faces)
         if seconds < settings.shortest_s:
-            return f"The face is followed without a break for only {seconds:.1f} s; its motion needs {settings.shortest_s:.1f} s."
+            return (
+                f"The face is followed without a break for only {seconds:.1f} s; "
+                f"its motion needs {settings.shortest_s:.1f} s."
+            )
         if interval > 1 / settings.slowest_rate:
-            return f"At {1 / interval:.0f} frames a second motion between frames is too coarse; it needs {settings.slowest_rate:.0f}."
+            return (
+                f"At {1 / interval:.0f} frames a second motion between frames is too coarse; "
+                f"it needs {settings.slowest_rate:.0f}."
+            )
         width = float(np.median([face.width for face in faces]))
         if width < settings.narrowest_px:
             return f"The face is {width:.0f} px wide; its motion can be followed from {settings.narrowest_px:.0f} px."
@@ -109,7 +116,7 @@ class Motion(Examiner):
         high = self.calibration.features["jitter"].frame_high
         return Finding(
             examiner=self.name,
-            text=_sentence(measure.values, self.calibration),
+            text=_sentence(measure.values, self.calibration.features),
             llr=round(self.calibration.llr(measure.values), 3),
             track=track,
             figure=_figure(measure, high),
@@ -128,7 +135,8 @@ def head_speed(faces: list[Face]) -> float:
 def tremble(faces: list[Face]) -> tuple[np.ndarray, np.ndarray]:
     """Second differences of inner and outer landmarks, each float64 (n − 2,), in outer-eye distances.
 
-    Each frame's neighbours are first brought onto it by the similarity of all 68 landmarks, which takes head motion out.
+    Each frame's neighbours are first brought onto it by the similarity of all 68 landmarks, which takes head motion
+    out.
     """
     inner, outer = [], []
     for before, now, after in zip(faces, faces[1:], faces[2:], strict=False):
@@ -151,7 +159,9 @@ def luminance(sighting: Sighting, settings: MotionSettings) -> tuple[float, floa
 
 
 def summary(faces: list[Face], lights: np.ndarray) -> MotionMeasure:
-    """The features of one track: log2 of jitter inner/outer and of flicker inner/outer, from ``lights`` (n, 2) grey levels."""
+    """The features of one track: log2 of jitter inner/outer and of flicker inner/outer, from ``lights`` (n, 2) grey
+    levels.
+    """
     inner, outer = tremble(faces)
     noise = 1e-4
     values = {"jitter": float(np.log2((np.median(inner) + noise) / (np.median(outer) + noise)))}
@@ -175,13 +185,18 @@ def _regions(settings: MotionSettings) -> tuple[np.ndarray, np.ndarray]:
     return core, (height > 0) & (height <= settings.ring_part * settings.crop_px)
 
 
-def _sentence(values: dict[str, float], calibration: CueCalibration) -> str:
-    count, total = calibration.features["jitter"].as_high(values["jitter"])
-    text = f"Brows and nose tremble {2 ** values['jitter']:.2f} times as much as the jaw; {count} of {total} genuine clips reach that."
-    if "flicker" not in values:
+def _sentence(values: dict[str, float], features: dict[str, Feature]) -> str:
+    jitter, flicker = values["jitter"], values.get("flicker")
+    text = (
+        f"Brows and nose tremble {2**jitter:.2f} times as much as the jaw "
+        f"(as much or more: {features['jitter'].rarity(jitter)})."
+    )
+    if flicker is None:
         return text
-    count, total = calibration.features["flicker"].as_high(values["flicker"])
-    return f"{text} The light of the face flickers {2 ** values['flicker']:.2f} times as much as that around it; {count} of {total} reach that."
+    return (
+        f"{text} The light of the face flickers {2**flicker:.2f} times as much as that around it "
+        f"(as much or more: {features['flicker'].rarity(flicker)})."
+    )
 
 
 def _figure(measure: MotionMeasure, high: float | None) -> Figure:

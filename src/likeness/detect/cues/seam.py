@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from likeness.detect.calibrate import CueCalibration, shipped
+from likeness.detect.calibrate import CueCalibration, Feature, shipped
 from likeness.detect.sightings import Sighting, sightings, spans_above, spread
 from likeness.examiner import Examiner, Figure, Finding, abstention
 from likeness.faces.face import Face, Track
@@ -50,11 +50,13 @@ class SeamMeasure:
 
 
 class Seam(Examiner):
-    """A swapped face is drawn at its own resolution and blended in: it can be softer or sharper than its surroundings, or of another colour.
+    """A swapped face is drawn at its own resolution and blended in: it can be softer or sharper than its surroundings,
+    or of another colour.
 
     Softness compares Laplacian energy at one and at two pixels, inside and around the face (compare Matern et al. 2019,
-    Exploiting Visual Artifacts); the colour step follows the edge of the landmarks' hull in CIE Lab (compare Li et al. 2020,
-    Face X-ray). Abstains on faces narrower than 80 px, on too few frames, and where compression or blur has removed fine detail everywhere.
+    Exploiting Visual Artifacts); the colour step follows the edge of the landmarks' hull in CIE Lab (compare Li et al.
+    2020, Face X-ray). Abstains on faces narrower than 80 px, on too few frames, and where compression or blur has
+    removed fine detail everywhere.
     """
 
     name = "seam"
@@ -80,8 +82,8 @@ class Seam(Examiner):
         faces = self._usable(track)
         if len(faces) < self.settings.least_frames:
             return (
-                f"Only {len(faces)} frames show the face at least {self.settings.narrowest_px:.0f} px wide and turned less than "
-                f"{self.settings.largest_yaw:.0f}°; its edge needs {self.settings.least_frames}."
+                f"Only {len(faces)} frames show the face at least {self.settings.narrowest_px:.0f} px wide and turned "
+                f"less than {self.settings.largest_yaw:.0f}°; its edge needs {self.settings.least_frames}."
             )
         return None
 
@@ -111,12 +113,12 @@ class Seam(Examiner):
         interval = float(np.median(np.diff(times)))
         return Finding(
             examiner=self.name,
-            text=_sentence(values, calibration),
+            text=_sentence(values, calibration.features),
             llr=round(calibration.llr(values), 3),
             track=track,
             spans=spans_above(times, softness, high, 2 * interval) if high is not None else [],
             figure=_figure(times, softness, high),
-            details={name: round(value, 3) for name, value in values.items()} | {"frames": len(measures)},
+            details={**{name: round(value, 3) for name, value in values.items()}, "frames": len(measures)},
         )
 
     def reason_unmeasurable(self, measures: list[SeamMeasure]) -> str | None:
@@ -124,7 +126,9 @@ class Seam(Examiner):
         if len(measures) < self.settings.least_frames:
             return "Too little of the face's surroundings is inside the picture to compare the face with."
         if float(np.median([m.fine_energy for m in measures])) < self.settings.least_fine_energy:
-            return "Compression or blur has removed the fine detail from the whole picture, so the face cannot stand out by it."
+            return (
+                "Compression or blur has removed fine detail from the whole picture: the face cannot stand out by it."
+            )
         return None
 
 
@@ -170,10 +174,12 @@ def detail(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def colour_step(image: np.ndarray, outline: np.ndarray, eye: float, settings: SeamSettings) -> float | None:
-    """How much the colour changes across ``outline`` (n, 2), as one shift shared by the skin along it, beyond the usual shading.
+    """How much the colour changes across ``outline`` (n, 2), as one shift shared by the skin along it, beyond the usual
+    shading.
 
-    At each point of the outline Lab is read at four places along the normal, evenly spaced from inside to outside. The middle
-    difference spans the edge, the outer two lie beside it; hair and background are left out by their distance from the skin.
+    At each point of the outline Lab is read at four places along the normal, evenly spaced from inside to outside. The
+    middle difference spans the edge, the outer two lie beside it; hair and background are left out by their distance
+    from the skin.
     """
     points, normals = _along(outline, settings.edge_points)
     lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
@@ -213,18 +219,17 @@ def _along(outline: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     return points, normals * np.where(outward == 0, 1, outward)
 
 
-def _sentence(values: dict[str, float], calibration: CueCalibration) -> str:
+def _sentence(values: dict[str, float], features: dict[str, Feature]) -> str:
     softness = values["softness"]
-    count, total = calibration.features["softness"].as_high(softness)
-    factor = 2 ** abs(softness)
-    kind = "softer" if softness > 0 else "sharper"
-    text = f"The face is {kind} than its surroundings by a factor of {factor:.2f}; {count} of {total} genuine clips reach that."
+    text = (
+        f"The face is {'softer' if softness > 0 else 'sharper'} than its surroundings by a factor of "
+        f"{2 ** abs(softness):.2f} (as soft or softer: {features['softness'].rarity(softness)})."
+    )
     if "step" not in values:
         return text
-    count, total = calibration.features["step"].as_high(values["step"])
     return (
-        f"{text} Across its edge the skin changes colour by {max(values['step'], 0):.1f} Lab units more than beside it; "
-        f"{count} of {total} reach that."
+        f"{text} Across its edge the skin changes colour by {max(values['step'], 0):.1f} Lab units more than beside it "
+        f"(as much or more: {features['step'].rarity(values['step'])})."
     )
 
 
