@@ -116,11 +116,11 @@ def extract(
     min_quality: Annotated[float, typer.Option(help="Leave out faces of lower quality (0 to 1).")] = 0.0,
 ) -> None:
     """Find, follow, align and save faces. Delete the pictures you do not want; run again to resume."""
-    from likeness.faces.faceset import ExtractSettings
-    from likeness.faces.faceset import extract as extract_faces
+    from likeness.faces.extract import ExtractSettings
+    from likeness.faces.extract import extract as extract_faces
 
     faces = extract_faces(clips, output, ExtractSettings(every=every, min_quality=min_quality))
-    say.print(f"{len(faces)} faces in {output}. Look through them, delete the bad ones, then train.")
+    say.print(f"{len(faces)} faces in {output}. Look through them, delete the bad ones and other people's, then train.")
 
 
 @app.command()

@@ -13,7 +13,7 @@ from likeness.check.examine import check_file
 from likeness.check.html import write_html
 from likeness.check.report import Report
 from likeness.errors import SettingsError
-from likeness.faces.faceset import ExtractSettings, extract
+from likeness.faces.extract import extract
 from likeness.files import atomic_write, write_text
 from likeness.footage import Footage, footage
 from likeness.make.swap import SwapSettings, swap_clip
@@ -77,7 +77,7 @@ def run_demo(out: Path, settings: DemoSettings | None = None) -> str:
     clips, files = footage(), DemoFiles(Path(out))
     faces_a, faces_b = files.out / "faces_a", files.out / "faces_b"
     for clip, faces in ((clips.actor_a, faces_a), (clips.actor_b, faces_b)):
-        extract([clip.path], faces, ExtractSettings())
+        extract([clip.path], faces)
     train(faces_a, faces_b, files.model, TrainSettings(arch="light", minutes=settings.minutes))
     swap_clip(clips.heldout.path, files.model, clips.consent_b, files.swapped, SwapSettings())
     score = score_swap(files.swapped, clips.answer.path, clips.heldout.path, clips.actor_b.path, clips.answer.truth)

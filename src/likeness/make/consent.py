@@ -41,7 +41,7 @@ class Consent(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
-    person: str = Field(min_length=1, max_length=200)
+    person: str = Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
     kind: Kind = "person"
     sources: tuple[Sha256, ...] = Field(min_length=1)
     uses: tuple[Use, ...] = Field(min_length=1)
@@ -101,6 +101,15 @@ def sign(record: Consent, key: Ed25519PrivateKey) -> Consent:
     public = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw).hex()
     named = record.model_copy(update={"public_key": public, "signature": ""})
     return named.model_copy(update={"signature": key.sign(_signed_bytes(named)).hex()})
+
+
+def synthetic_consent(actor: str, footage: Iterable[Path], valid_until: dt.datetime | None = None) -> Consent:
+    """A signed record of kind "synthetic" for footage of an actor who does not exist.
+
+    There is nobody to ask and nothing to revoke, so the key that signs it is thrown away. Raises ConsentError.
+    """
+    record = new_consent(actor, footage, kind="synthetic", valid_until=valid_until)
+    return sign(record, Ed25519PrivateKey.generate())
 
 
 def check(record: Consent, sources: Mapping[str, str], use: Use = "swap", now: dt.datetime | None = None) -> None:
@@ -171,6 +180,17 @@ def load(path: Path) -> Consent:
         raise ConsentError(
             f"{path} is no consent record: {_first_problem(error)}. Make one with: likeness consent new"
         ) from error
+
+
+def sign_file(path: Path, key_path: Path, *, new_key: bool = False, password: str | None = None) -> Consent:
+    """Sign the record at ``path`` in place with the key at ``key_path``, which ``new_key`` makes first.
+
+    Raises ConsentError, and StorageError where the record or the key cannot be written.
+    """
+    record = load(path)
+    signed = sign(record, make_key(key_path) if new_key else load_key(key_path, password))
+    save(signed, path)
+    return signed
 
 
 def save(record: Consent, path: Path) -> None:
