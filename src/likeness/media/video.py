@@ -24,6 +24,7 @@ from likeness.media.probe import Probe
 from likeness.media.sniff import LocalFile
 
 _INDEXED = ("mp4", "mov", "m4a", "mkv", "webm")  # containers with an index that can be trusted for seeking
+_UNTIMED = ("mpv",)  # containers without time stamps: those that FFmpeg gives, and the length, are guesses
 _TAGGED_MATRICES = (1, 4, 5, 6, 7, 9)  # AVColorSpace: BT.709, FCC, BT.601 twice, 240M, BT.2020: those libswscale knows
 _HD_LINES = 720  # untagged video from this height on is BT.709, below it BT.601: the players' convention
 _SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -88,7 +89,8 @@ def probe(file: LocalFile) -> Probe:
     else:
         origin = heard.time if found.kind == "sound" else min(found.origin, heard.time)
         found = replace(found, sample_rate=heard.sample_rate, channels=heard.channels)
-    duration_s = claimed_s if claimed_s > 0 else _measured_duration(file, origin)
+    known = claimed_s > 0 and file.container not in _UNTIMED
+    duration_s = claimed_s if known else _measured_duration(file, origin)
     return replace(found, origin=origin, duration_s=duration_s)
 
 
@@ -157,15 +159,16 @@ def _measured_duration(file: LocalFile, origin: Fraction) -> float:
 class _Timeline:
     """True times from time stamps, strictly increasing whatever the file claims."""
 
-    def __init__(self, origin: Fraction, step_s: float) -> None:
+    def __init__(self, origin: Fraction, step_s: float, stamped: bool) -> None:
         self._origin = origin
         self._step_s = step_s
+        self._stamped = stamped
         self._shift_s = 0.0
         self.last_s: float | None = None
 
     def time_of(self, frame: VideoFrame) -> float:
         """Seconds from the clip's start. A frame without a stamp comes one step after the last."""
-        stamp, last_s = _stamp(frame), self.last_s
+        stamp, last_s = _stamp(frame) if self._stamped else None, self.last_s
         if last_s is None:
             self.last_s = max(float(stamp - self._origin), 0.0) if stamp is not None else 0.0
             return self.last_s
@@ -191,7 +194,7 @@ def frames(file: LocalFile, size: tuple[int, int], origin: Fraction, start_s: fl
         stream.codec_context.options = {"max_pixels": str(file.limits.max_pixels)}
         sought = file.container in _INDEXED and start_s > 0 and _seek(container, stream, origin, start_s)
         damage, reformatter = Damage(), VideoReformatter()
-        timeline = _Timeline(origin, float(1 / _rate(stream)))
+        timeline = _Timeline(origin, float(1 / _rate(stream)), file.container not in _UNTIMED)
         index, from_start = 0, not sought
         for frame in decoded(container, stream, VideoFrame, damage):
             if sought:
@@ -258,6 +261,8 @@ def to_rgb(frame: VideoFrame, size: tuple[int, int], reformatter: VideoReformatt
 
 def _claimed_end(container: InputContainer, stream: VideoStream, origin: Fraction) -> float | None:
     """When the pictures should end, in seconds from the clip's start; None where the file does not say."""
+    if container.format.name == "avi" and stream.frames:  # whose duration FFmpeg shortens to the size of the file
+        return float(stream.frames / _rate(stream))
     if stream.duration and stream.time_base:
         return float((stream.duration + (stream.start_time or 0)) * stream.time_base - origin)
     if written := _MATROSKA_DURATION.match(stream.metadata.get("DURATION", "")):
