@@ -8,6 +8,7 @@ from numba import njit
 from likeness.actors.rasterize import draw_depth
 
 REACH_CM = 26.0  # half the width of the region a shadow map covers
+_SKY_DIRECTIONS, _SKY_TEXELS = 32, 160
 CENTRE = np.array([0.0, -3.0, 0.0], np.float32)  # its middle
 
 
@@ -17,6 +18,7 @@ class ShadowMap:
 
     depth: np.ndarray
     frame: np.ndarray
+    count: np.ndarray  # strands that cross each texel
 
     @classmethod
     def empty(cls, direction: np.ndarray, resolution: int) -> "ShadowMap":
@@ -29,7 +31,8 @@ class ShadowMap:
         frame = np.zeros((4, 3), np.float32)
         frame[:3] = right, up, direction
         frame[3] = scale, resolution / 2 - scale * (right @ CENTRE), resolution / 2 - scale * (up @ CENTRE)
-        return cls(np.full((resolution, resolution), np.inf, np.float32), frame)
+        depth = np.full((resolution, resolution), np.inf, np.float32)
+        return cls(depth, frame, np.zeros_like(depth))
 
     def place(self, points: np.ndarray) -> np.ndarray:
         """World points (n, 3) in cm to map coordinates float32 (n, 3): column, row, depth in cm away from the light."""
@@ -42,18 +45,24 @@ class ShadowMap:
         """Let triangles block the light."""
         draw_depth(self.place(points), triangles, self.depth)
 
-    def add_points(self, points: np.ndarray) -> None:
-        """Let single points (hair) block the light, a texel each."""
-        _stamp(self.place(points), self.depth)
+    def add_strands(self, points: np.ndarray, points_each: int) -> None:
+        """Let curves of ``points_each`` points each block the light and count them in every texel they cross."""
+        _trace(self.place(points), points_each, self.depth, self.count)
 
 
 @njit(cache=True, nogil=True)
-def _stamp(placed: np.ndarray, depth: np.ndarray) -> None:
+def _trace(placed: np.ndarray, points_each: int, depth: np.ndarray, count: np.ndarray) -> None:
     height, width = depth.shape
-    for p in range(placed.shape[0]):
-        x, y = int(placed[p, 0] + 0.5), int(placed[p, 1] + 0.5)
-        if 0 <= x < width and 0 <= y < height and placed[p, 2] < depth[y, x]:
-            depth[y, x] = placed[p, 2]
+    for p in range(placed.shape[0] - 1):
+        if p % points_each == points_each - 1:
+            continue
+        dx, dy, dz = placed[p + 1, 0] - placed[p, 0], placed[p + 1, 1] - placed[p, 1], placed[p + 1, 2] - placed[p, 2]
+        steps = int(max(abs(dx), abs(dy))) + 1
+        for s in range(steps):
+            x, y = int(placed[p, 0] + dx * s / steps + 0.5), int(placed[p, 1] + dy * s / steps + 0.5)
+            if 0 <= x < width and 0 <= y < height:
+                count[y, x] += 1
+                depth[y, x] = min(depth[y, x], placed[p, 2] + dz * s / steps)
 
 
 @njit(cache=True, nogil=True)
@@ -80,24 +89,25 @@ def sky_directions(count: int) -> np.ndarray:
 
 
 def openness(
-    points: np.ndarray, normals: np.ndarray, mesh: np.ndarray, triangles: np.ndarray, hair: np.ndarray, count: int = 40
+    points: np.ndarray, normals: np.ndarray, mesh: np.ndarray, triangles: np.ndarray, hair: np.ndarray, points_each: int
 ) -> np.ndarray:
     """How open the sky is over points (n, 3) with unit normals (n, 3), cosine-weighted, float32 (n,) in [0, 1].
 
-    ``mesh`` (v, 3) with ``triangles`` blocks fully; ``hair`` (h, 3) fades the light. Points with a zero normal (hair) look all ways.
+    ``mesh`` (v, 3) with ``triangles`` blocks fully; curves ``hair`` (h, 3) fade the light. Points with a zero normal look all ways.
     """
     seen = np.zeros(len(points), np.float32)
     total = np.full(len(points), 1e-6, np.float32)
     looks_everywhere = ~normals.any(axis=1)
-    for direction in sky_directions(count):
+    for direction in sky_directions(_SKY_DIRECTIONS):
         cosine = np.where(looks_everywhere, 1, np.maximum(normals @ direction, 0)).astype(np.float32)
-        solid, soft = ShadowMap.empty(direction, 192), ShadowMap.empty(direction, 192)
+        solid = ShadowMap.empty(direction, _SKY_TEXELS)
         solid.add_triangles(mesh, triangles)
         placed = solid.place(points)
         share = transmitted(placed, solid.depth, 0.2, 0.45)
         if len(hair):
-            soft.add_points(hair)
-            share = share * transmitted(placed, soft.depth, 1.6, 0.15)
+            soft = ShadowMap.empty(direction, _SKY_TEXELS)
+            soft.add_strands(hair, points_each)
+            share = share * transmitted(placed, soft.depth, 1.3, 0.2)
         seen += cosine * share
         total += cosine
     return seen / total

@@ -48,7 +48,7 @@ class SkinChart:
 
 @dataclass(frozen=True, eq=False)
 class SkinTexture:
-    """``albedo`` float32 (2, r, r, 3) linear; ``relief`` float32 (2, r, r, 3), added to normals; ``oil`` float32 (2, r, r) in [0, 1]; ``parts`` uint8 (2, r, r)."""
+    """``albedo`` float32 (2, r, r, 3) linear; ``relief`` float32 (2, r, r, 3), added to normals; ``oil`` float32 (2, r, r, 1) in [0, 1]; ``parts`` uint8 (2, r, r)."""
 
     albedo: np.ndarray
     relief: np.ndarray
@@ -135,7 +135,7 @@ def skin_texture(person: Person, resolution: int, beard: np.ndarray, scalp: np.n
     return SkinTexture(
         np.ascontiguousarray(albedo, np.float32),
         _relief(points, skin, lips.ravel(), int(seeds[3])).reshape(*shape, 3),
-        oil.astype(np.float32),
+        oil[..., None].astype(np.float32),
         _parts(chart),
     )
 

@@ -1,24 +1,39 @@
 """The studio: one person in one scene; every pose gives a picture and its exact truth."""
 
 import zlib
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from likeness.actors.backdrop import backdrop
 from likeness.actors.face_model import face_model
-from likeness.actors.figure import Figure, Material, head_rotation
+from likeness.actors.facial_hair import beard_mask, facial_hair
+from likeness.actors.figure import Figure, Material, follow_head, head_rotation
+from likeness.actors.hair import grow_head_hair, scalp_share
 from likeness.actors.person import Person
 from likeness.actors.rasterize import vertex_normals
-from likeness.actors.renderer import SHADOW_TEXELS, Buffers, develop, surface_light
+from likeness.actors.renderer import (
+    Buffers,
+    Shadows,
+    eye_look,
+    head_middle,
+    lighting,
+    paint_strands,
+    paint_surfaces,
+    develop,
+)
 from likeness.actors.scene import Scene
-from likeness.actors.shadows import ShadowMap, openness
+from likeness.actors.shading import Mesh, SkinMaps
+from likeness.actors.shadows import openness
 from likeness.actors.shot import Part, Pose, Shot
-from likeness.actors.skin import skin_texture
+from likeness.actors.skin import skin_chart, skin_texture
 
 __all__ = ["Part", "Pose", "Shot", "Studio"]
 
 _VISIBLE_WITHIN_CM = 0.8  # a landmark this far behind the nearest surface still counts as on it
+_HAIR_OVER_CM, _FACIAL_HAIR_OVER_CM = 0.10, 0.25  # strands this far under the skin are still drawn
+_PUPIL = 0.36  # radius in irises
 _PART_OF = np.array(
     [Part.FACE, Part.SKIN, Part.MOUTH, Part.TEETH, Part.TEETH, Part.EYES, Part.CLOTHES], np.uint8
 )  # by Material
@@ -27,54 +42,88 @@ _PART_OF = np.array(
 class Studio:
     """Films ``person`` in ``scene`` in pictures of ``size``² pixels, drawn ``supersampling`` times finer and averaged down.
 
-    Everything that does not move is made once here; `shoot` is a pure function of the pose. Raises MissingDataError without the face model.
+    Everything that does not move is made once here; `shoot` is a pure function of the pose.
+    Raises MissingDataError without the face model.
     """
 
     def __init__(self, person: Person, scene: Scene, size: int = 256, supersampling: int = 2):
         self.person, self.scene, self.size, self.supersampling = person, scene, size, supersampling
-        self._figure = Figure(person, face_model())
-        resolution = 512 if size <= 320 else 1024
-        bare = np.zeros((2, resolution, resolution), np.float32)
-        self._skin = skin_texture(person, resolution, bare, bare)
+        model = face_model()
+        self._figure = Figure(person, model)
+        rest, triangles = self._figure.neutral, self._figure.triangles
+        normals = vertex_normals(rest, triangles)
+        chart = skin_chart(512 if size <= 320 else 1024)
+        points = chart.flat()
+        shape = chart.lips.shape
+        beard = beard_mask(person, points, chart.lips.ravel()).reshape(shape)
+        self._skin = skin_texture(person, chart.resolution, beard, scalp_share(person, points).reshape(shape))
+        self._hair = grow_head_hair(person, self._figure, model, normals)
+        self._facial_hair = facial_hair(person, self._figure, model, normals)
+        sky = (rest, triangles, self._hair.points, self._hair.points_each)
+        self._openness = openness(rest, normals, *sky)
+        self._hair_openness = openness(self._hair.points, np.zeros_like(self._hair.points), *sky)
         self._backdrop = backdrop(scene, size * supersampling)
-        rest = self._figure.neutral
-        normals = vertex_normals(rest, self._figure.triangles)
-        self._openness = openness(rest, normals, rest, self._figure.triangles, np.zeros((0, 3), np.float32))
 
     def shoot(self, pose: Pose) -> Shot:
         """Film one pose."""
-        figure, side = self._figure, self.size * self.supersampling
+        figure, scene, side = self._figure, self.scene, self.size * self.supersampling
         expressed = figure.expressed(pose)
         posed = figure.turned(expressed, pose)
-        buffers = Buffers.draw(self.scene.camera.project(posed, side), figure.triangles, side)
-        shadow = ShadowMap.empty(self.scene.key.direction, SHADOW_TEXELS)
-        shadow.add_triangles(posed, figure.triangles)
+        buffers = Buffers.draw(scene.camera.project(posed, side), figure.triangles, side)
+        hair = replace(self._hair, points=follow_head(self._hair.points, pose))
+        shadows = Shadows.cast(scene, posed, figure.triangles, [hair])
+        light = lighting(scene, shadows)
         canvas = self._backdrop.copy()
-        surface_light(
-            self.person,
-            self.scene,
-            figure,
-            self._skin,
-            self._openness,
-            expressed,
-            posed,
-            head_rotation(pose.head),
-            0.36,
-            shadow,
+        paint_surfaces(
             buffers,
+            Mesh(
+                figure.triangles,
+                figure.uv,
+                figure.uv_triangles,
+                figure.materials,
+                posed,
+                vertex_normals(posed, figure.triangles),
+                expressed,
+                self._openness,
+            ),
+            SkinMaps(self._skin.albedo, self._skin.relief, self._skin.oil, head_rotation(pose.head)),
+            eye_look(figure, expressed, self.person.eyes.iris, _PUPIL),
+            np.asarray(self.person.clothes.colour, np.float32),
+            light,
+            scene.camera.pixels_per_cm(side),
             canvas,
         )
-        light = cv2.resize(canvas, (self.size, self.size), interpolation=cv2.INTER_AREA)
-        seed = zlib.crc32(
-            np.concatenate([pose.expression, pose.gaze, pose.head, pose.shift]).astype(np.float32).tobytes()
+        parts = self._parts(buffers)
+        middle = head_middle(pose)
+        for grown, rooting in self._facial_hair:
+            strands = replace(grown, points=rooting.place(posed))
+            open_sky = np.full(len(strands.points), 0.8, np.float32)
+            cover = np.zeros((side, side), np.float32)
+            paint_strands(
+                strands, open_sky, shadows, light, scene, middle, _FACIAL_HAIR_OVER_CM, buffers.depth, canvas, cover
+            )
+            if strands.part:
+                parts[cover > 0.35] = strands.part
+        cover = np.zeros((side, side), np.float32)
+        paint_strands(
+            hair, self._hair_openness, shadows, light, scene, middle, _HAIR_OVER_CM, buffers.depth, canvas, cover
         )
+        parts[cover > 0.5] = Part.HAIR
+        return self._developed(pose, canvas, parts, posed, buffers)
+
+    def _developed(
+        self, pose: Pose, canvas: np.ndarray, parts: np.ndarray, posed: np.ndarray, buffers: Buffers
+    ) -> Shot:
+        """The finished picture with its truth."""
+        light = cv2.resize(canvas, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        moves = np.concatenate([pose.expression, pose.gaze, pose.head, pose.shift]).astype(np.float32)
         landmarks, visible = self._landmarks(posed, buffers)
         step = self.supersampling
         return Shot(
-            image=develop(light, self.scene.exposure, self.scene.grain, seed),
+            image=develop(light, self.scene.exposure, self.scene.grain, zlib.crc32(moves.tobytes())),
             landmarks=landmarks,
             landmark_visible=visible,
-            parts=self._parts(buffers)[::step, ::step].copy(),
+            parts=parts[::step, ::step].copy(),
             depth_cm=buffers.depth[::step, ::step].copy(),
             head=np.asarray(pose.head, np.float32),
         )
@@ -88,7 +137,7 @@ class Studio:
         return place[:, :2], inside & (place[:, 2] < buffers.depth[row, column] + _VISIBLE_WITHIN_CM)
 
     def _parts(self, buffers: Buffers) -> np.ndarray:
-        """The mask of `Part`, uint8, at the drawn resolution."""
+        """The mask of `Part` without hair, uint8, at the drawn resolution."""
         figure, parts = self._figure, np.zeros(buffers.triangle_at.shape, np.uint8)
         drawn = buffers.triangle_at >= 0
         triangle = buffers.triangle_at[drawn]
