@@ -1,0 +1,145 @@
+"""Faces in memory as the training wants them: uint8 layers on the compute device, and a split that does not leak."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from likeness.errors import FaceSetError
+from likeness.faces.face import INNER_LIPS, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
+from likeness.faces.faceset import CROP_SIZE, FaceSet
+from likeness.faces.hull import hull_mask
+from likeness.make.model import SideRecord
+
+MIN_FACES = 10  # a side; fewer teach nothing
+
+_MOUTH = slice(OUTER_LIPS.start, INNER_LIPS.stop)
+_FOREHEAD = 0.12  # of the face's height: the mask reaches this far above the brows
+_EYE_WEIGHT, _MOUTH_WEIGHT = 3.0, 2.0  # as today's face swappers emphasise them
+_WEIGHT_SCALE = 255 / 4  # weights are kept as uint8
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """How faces are held out. Time is cut into blocks of ``block_s`` seconds, and every 1/``share``-th is held out.
+
+    Neighbouring frames are almost one picture: whole blocks are held out, and nothing within ``guard_s`` of them is
+    learnt.
+    """
+
+    share: float = 0.1
+    block_s: float = 1.0
+    guard_s: float = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """One side's faces: ``layers`` uint8 (n, 5, crop, crop) on the compute device, RGB, face mask and weight.
+
+    ``learnt`` and ``heldout`` are int64 indices into them; ``record`` says where they come from.
+    """
+
+    layers: Tensor
+    learnt: Tensor
+    heldout: Tensor
+    record: SideRecord
+
+    def colour_statistics(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the learnt faces' colours inside the mask, each float (3,) in [0, 1]."""
+        total, squares, count = torch.zeros(3), torch.zeros(3), torch.zeros(())
+        for index in self.learnt.tolist():
+            layers = self.layers[index].float().cpu() / 255
+            total += (layers[:3] * layers[3]).sum((1, 2))
+            squares += (layers[:3].square() * layers[3]).sum((1, 2))
+            count += layers[3].sum()
+        mean = total / count
+        return mean, (squares / count - mean.square()).clamp_min(1e-4).sqrt()
+
+
+def load_faces(folder: Path, crop: int, device: torch.device, split: SplitSettings | None = None) -> Faces:
+    """Read a face set for training, at ``crop`` pixels a side. Raises FaceSetError where too few faces are left."""
+    faces = FaceSet.load(folder)
+    count = len(faces)
+    if count < MIN_FACES:
+        raise FaceSetError(
+            f"{folder} holds {count} faces, and training needs at least {MIN_FACES}. Extract more of this person."
+        )
+    # pixel i of a crop covers [i, i + 1) of its side, so its centre moves with the half pixel
+    landmarks = (faces.landmarks_in_crop + 0.5) * (crop / CROP_SIZE) - 0.5
+    layers = np.stack([face_layers(*face) for face in zip(faces.crops(crop), landmarks, strict=True)])
+    sources, times_s = faces.rows.column("source").to_pylist(), faces.rows.column("time_s").to_numpy()
+    learnt, heldout = split_by_time(sources, times_s, split or SplitSettings())
+    record = SideRecord(sources=dict(faces.sources), faces=count, digest=_digest(faces))
+    return Faces(torch.from_numpy(layers).to(device), torch.from_numpy(learnt), torch.from_numpy(heldout), record)
+
+
+def face_layers(crop: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """uint8 (5, size, size) from a crop (size, size, 3) and its landmarks (68, 2): RGB, mask of the face, weight of its
+    parts.
+
+    The weight is 1 on the face, 3 on the eyes and 2 on the mouth, softened, as they are small and matter most.
+    """
+    size = len(crop)
+    mask = hull_mask(landmarks, (size, size), forehead=_FOREHEAD)
+    weight = mask.copy()
+    for part, value in ((RIGHT_EYE, _EYE_WEIGHT), (LEFT_EYE, _EYE_WEIGHT), (_MOUTH, _MOUTH_WEIGHT)):
+        weight = np.maximum(weight, value * _around(landmarks[part], size))
+    weight = cv2.GaussianBlur(weight, (0, 0), size / 80)
+    planes = np.round(np.stack([mask * 255, weight * _WEIGHT_SCALE])).astype(np.uint8)
+    return np.concatenate([crop.transpose(2, 0, 1), planes])
+
+
+def _around(points: np.ndarray, size: int) -> np.ndarray:
+    """float32 (size, size): 1 inside the hull of ``points`` (n, 2), widened by a thirtieth of the picture."""
+    part = np.zeros((size, size), np.uint8)
+    hull = cv2.convexHull(np.round(points).astype(np.int32))
+    cv2.fillConvexPoly(part, hull, 1)
+    cv2.polylines(part, [hull], True, 1, thickness=max(1, size // 15))
+    return part.astype(np.float32)
+
+
+def split_by_time(sources: list[str], times_s: np.ndarray, settings: SplitSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the faces to learn and of those to hold out, both int64 and sorted, neither empty.
+
+    ``sources`` and ``times_s`` say for each face which footage it is from and when. Of footage too short for
+    1/``share`` blocks, and of single pictures, shorter runs are held out.
+    """
+    order = sorted(range(len(sources)), key=lambda index: (sources[index], times_s[index]))
+    keys = [(sources[index], int(times_s[index] // settings.block_s)) for index in order]
+    wanted = max(2, round(1 / settings.share))
+    if len(set(keys)) >= wanted:
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        blocks = np.array([numbers[key] for key in keys])
+    else:
+        blocks = np.arange(len(order)) * wanted // len(order)
+    places = np.array(order)
+    out = blocks % wanted == wanted // 2
+    heldout = np.sort(places[out])
+    near = {index for index in places[~out] if _is_near(index, heldout, sources, times_s, settings.guard_s)}
+    kept = [index for index in places[~out] if index not in near]
+    learnt = np.sort(np.array(kept or places[~out]))
+    return learnt.astype(np.int64), heldout.astype(np.int64)
+
+
+def _is_near(index: int, others: np.ndarray, sources: list[str], times_s: np.ndarray, guard_s: float) -> bool:
+    close = others[np.abs(times_s[others] - times_s[index]) < guard_s]
+    return any(sources[other] == sources[index] for other in close)
+
+
+def _digest(faces: FaceSet) -> str:
+    """SHA-256 over the faces' names and landmarks: changes when faces are deleted or extracted anew."""
+    digest = hashlib.sha256()
+    for name in faces.rows.column("file").to_pylist():
+        digest.update(name.encode())
+    digest.update(np.ascontiguousarray(faces.landmarks).tobytes())
+    return digest.hexdigest()
+
+
+def draw_batch(faces: Faces, count: int, random: torch.Generator) -> Tensor:
+    """``count`` of the learnt faces at random, uint8 (count, 5, crop, crop) on their device."""
+    chosen = faces.learnt[torch.randint(len(faces.learnt), (count,), generator=random)]
+    return faces.layers[chosen.to(faces.layers.device)]

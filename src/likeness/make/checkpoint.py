@@ -1,0 +1,72 @@
+"""The state of a training between two iterations, complete enough to go on as if it had never stopped."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import safetensors
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from likeness.errors import ModelError
+from likeness.make.history import Entry, Plateau
+from likeness.make.model import RESUME, write_tensors
+
+_STATE_KEY = "state"
+
+
+@dataclass
+class Progress:
+    """What a training knows beside its tensors: iterations and seconds so far, its curve, its best moment."""
+
+    seed: int
+    iteration: int = 0
+    seconds: float = 0.0
+    plateau: Plateau = field(default_factory=Plateau)
+    entries: list[Entry] = field(default_factory=list)
+
+
+def save_checkpoint(
+    folder: Path, progress: Progress, network: nn.Module, averaged: nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
+    """Write all that resuming needs into one file, atomically; raises StorageError and keeps the last one."""
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    if averaged is not network:
+        tensors |= {f"averaged.{name}": tensor for name, tensor in averaged.state_dict().items()}
+    for number, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in moments.items()}
+    write_tensors(folder / RESUME, tensors, {_STATE_KEY: json.dumps(asdict(progress))})
+
+
+def load_checkpoint(
+    folder: Path, network: nn.Module, averaged: nn.Module, optimizer: torch.optim.Optimizer
+) -> Progress:
+    """Put the saved tensors into place and return the saved progress; raises ModelError where that is impossible."""
+    path = folder / RESUME
+    if not path.is_file():
+        raise ModelError(f"{folder} has no training to resume ({RESUME} is missing). Train into a new folder.")
+    try:
+        with safe_open(path, framework="pt") as stored:
+            progress = _progress(json.loads((stored.metadata() or {})[_STATE_KEY]))
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a dict)
+        network.load_state_dict(_below("network.", tensors))
+        if averaged is not network:
+            averaged.load_state_dict(_below("averaged.", tensors))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in _below("optimizer.", tensors).items():
+            number, name = key.split(".")
+            moments.setdefault(int(number), {})[name] = tensor
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
+        raise ModelError(f"{path} is damaged, so training cannot be resumed. Train into a new folder.") from error
+    return progress
+
+
+def _progress(stored: dict) -> Progress:
+    entries = [Entry(**entry) for entry in stored.pop("entries")]
+    return Progress(plateau=Plateau(**stored.pop("plateau")), entries=entries, **stored)
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

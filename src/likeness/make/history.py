@@ -1,0 +1,102 @@
+"""How a training went: its curve as csv and picture, and when it stopped getting better."""
+
+import csv
+import io
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from likeness.files import atomic_write, write_text
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One evaluation. ``seconds`` of training so far; losses since the last entry; errors of held-out faces, inside the
+    face.
+
+    Losses are in the recipe's own unit, held-out errors mean absolute differences of colours in [0, 1].
+    """
+
+    iteration: int
+    seconds: float
+    learning_rate: float
+    loss_a: float
+    loss_b: float
+    heldout_a: float
+    heldout_b: float
+
+    @property
+    def heldout(self) -> float:
+        """Both sides' held-out error together."""
+        return (self.heldout_a + self.heldout_b) / 2
+
+
+@dataclass(frozen=True)
+class StopSettings:
+    """A gain counts where the held-out error falls by the part ``gain``.
+
+    It is time to stop when ``patience_s`` seconds and ``evaluations`` judgements have passed without one.
+    """
+
+    gain: float = 0.005
+    patience_s: float = 180.0
+    evaluations: int = 5
+
+
+@dataclass
+class Plateau:
+    """Watches the held-out error. ``best`` is the lowest, ``gained`` the last that counted as a gain, both with their
+    time."""
+
+    best: float = float("inf")
+    gained: float = float("inf")
+    gained_at_s: float = 0.0
+    evaluations: int = 0  # since the last gain
+
+    def update(self, entry: Entry, settings: StopSettings) -> bool:
+        """Take in an evaluation; true where it is the best so far."""
+        self.evaluations += 1
+        if entry.heldout < self.gained * (1 - settings.gain):
+            self.gained, self.gained_at_s, self.evaluations = entry.heldout, entry.seconds, 0
+        is_best = entry.heldout < self.best
+        self.best = min(self.best, entry.heldout)
+        return is_best
+
+    def flat_s(self, seconds: float) -> float:
+        """Seconds of training since the last gain."""
+        return seconds - self.gained_at_s
+
+    def is_flat(self, seconds: float, settings: StopSettings) -> bool:
+        """Whether it is time to stop."""
+        return self.flat_s(seconds) >= settings.patience_s and self.evaluations >= settings.evaluations
+
+
+def write_history(path: Path, entries: list[Entry]) -> None:
+    """Write the entries as csv; raises StorageError."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow([field.name for field in fields(Entry)])
+    table.writerows(
+        [f"{value:.6g}" if isinstance(value, float) else value for value in astuple(entry)] for entry in entries
+    )
+    write_text(path, text.getvalue())
+
+
+def plot_history(path: Path, entries: list[Entry]) -> None:
+    """Draw loss and held-out error over time as a picture; raises StorageError."""
+    figure = Figure(figsize=(8, 4.5), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    loss_axes, error_axes = figure.subplots(1, 2)
+    minutes = [entry.seconds / 60 for entry in entries]
+    for axes, kind, title in ((loss_axes, "loss", "training loss"), (error_axes, "heldout", "error on held-out faces")):
+        for side, colour in (("a", "tab:blue"), ("b", "tab:orange")):
+            axes.plot(
+                minutes, [getattr(entry, f"{kind}_{side}") for entry in entries], color=colour, label=side.upper()
+            )
+        axes.set(title=title, xlabel="minutes", yscale="log")
+        axes.grid(alpha=0.3, which="both")
+        axes.legend()
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary)

@@ -1,0 +1,1 @@
+"""The networks of the face swap, one file each."""
