@@ -85,7 +85,7 @@ class SyntheticLabel:
         producer = f"likeness {__version__}"
         aigc = {"Label": "1", "ContentProducer": producer, "ProduceID": self.identifier, "ReservedCode1": "",
                 "ContentPropagator": "", "PropagateID": "", "ReservedCode2": ""}  # fmt: skip
-        return {"comment": f"AI: {_CLAIMS[self.making][1]}, made with {producer}", "AIGC": json.dumps({"AIGC": aigc})}
+        return {"comment": f"AI: {_CLAIMS[self.making][1]}, made with {producer}", "AIGC": json.dumps(aigc)}
 
     def seal(self, path: Path, destination: Path) -> None:
         """Sign the finished file at ``path`` in place, then record it under ``destination``, the name it will take.

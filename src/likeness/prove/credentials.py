@@ -24,6 +24,7 @@ from likeness.files import atomic_write
 from likeness.prove.home import home
 from likeness.prove.identity import ALGORITHM, Identity, local_identity, local_root
 
+Hashing = Literal["whole", "in pieces"]
 State = Literal["trusted", "unknown_signer", "invalid", "absent"]
 DigitalSourceType = Literal[
     "compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia", "algorithmicMedia", "digitalCapture"
@@ -37,7 +38,10 @@ _UNTRUSTED = "signingCredential.untrusted"
 _TRUSTED = "signingCredential.trusted"
 _PARENT = "parent"  # links the opening action to the parent ingredient
 _MAX_DEPTH = 16  # of ingredients within ingredients
-_FALLBACK_FORMAT = "application/octet-stream"
+_PIECE_KB = 1024
+_LONG_BYTES = 32 << 20  # from here on films are hashed in pieces
+_HELD_IN_MEMORY_MB = 16
+_UNKNOWN_TYPE = "application/octet-stream"
 
 
 @dataclass(frozen=True)
@@ -106,26 +110,21 @@ def sign(
     StorageError where ``out_file`` cannot be written; ``out_file`` then is as it was.
     """
     identity = identity or local_identity()
-    media_type = _media_type(source_file)
-    if media_type not in c2pa.Builder.get_supported_mime_types():
+    if _media_type(source_file) not in c2pa.Builder.get_supported_mime_types():
         raise CredentialError(
             f"{Path(source_file).suffix or 'This kind of'} files cannot carry credentials. "
             "Choose mp4, mov, jpg, png, webp, wav or m4a for the output."
         )
-    with ExitStack() as stack:
-        context = stack.enter_context(_context(identity.certificates_pem))
-        builder = stack.enter_context(c2pa.Builder(_manifest(claim, ingredient), context=context))
-        try:
-            if ingredient is not None:
-                _add_parent(builder, ingredient)
-            signer = stack.enter_context(_signer(identity))
-            temporary = stack.enter_context(atomic_write(Path(out_file)))
-            with Path(source_file).open("rb") as content, temporary.open("w+b") as signed:
-                builder.sign(signer, media_type, content, signed)
-        except c2pa.C2paError as error:
-            raise CredentialError(
-                f"{source_file} could not be signed: {_one_line(error)}. Check that the file plays and try again."
-            ) from error
+    hashings: tuple[Hashing, ...] = ("in pieces", "whole") if _size(source_file) >= _LONG_BYTES else ("whole",)
+    with atomic_write(Path(out_file)) as temporary:
+        for hashing in hashings:
+            _sign_once(Path(source_file), temporary, claim, ingredient, identity, hashing)
+            with _context(identity.certificates_pem) as context:
+                if _read(temporary, context).state == "trusted":
+                    return
+        raise CredentialError(
+            f"{claim.title} was signed, but its credentials do not hold. Write it anew as a plain mp4 and sign that."
+        )
 
 
 def read(path: Path) -> Credentials:
@@ -134,26 +133,8 @@ def read(path: Path) -> Credentials:
     Known signers are the local identity and those of the user's trust list. Raises BadMediaError where the file cannot
     be opened, CredentialError where the trust list or the local root is damaged.
     """
-    media_type = _media_type(path)
-    known = media_type if media_type in c2pa.Reader.get_supported_mime_types() else None
     with _context(trust_anchors()) as context:
-        try:
-            with Path(path).open("rb") as file, c2pa.Reader(known, file, context=context) as reader:
-                return _credentials(json.loads(reader.json()))
-        except OSError as error:
-            raise BadMediaError(
-                f"{path} cannot be read ({error.strerror or error}). Check its name and permissions."
-            ) from error
-        except c2pa.C2paError.ManifestNotFound:
-            return Credentials(state="absent", reason="the file carries no credentials")
-        except c2pa.C2paError.NotSupported:
-            return Credentials(state="absent", reason="this kind of file cannot carry credentials")
-        except c2pa.C2paError.RemoteManifest:
-            return Credentials(
-                state="absent", reason="the file names credentials on a remote server, which are not fetched"
-            )
-        except c2pa.C2paError as error:
-            return _unreadable(error)
+        return _read(Path(path), context)
 
 
 def trust_list() -> Path:
@@ -176,15 +157,56 @@ def trust_anchors() -> str:
     return "\n".join(part for part in (local_root(), text) if part)
 
 
-def _context(anchors: str) -> c2pa.Context:
-    """Settings of this one call; the library's global settings stay untouched. Thumbnails are off because one of the
-    parent would put the unaltered picture into the file made from it."""
-    settings = {
-        "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": True},
-        "core": {"allowed_network_hosts": []},
+def _read(path: Path, context: c2pa.Context) -> Credentials:
+    media_type = _media_type(path)
+    known = media_type if media_type in c2pa.Reader.get_supported_mime_types() else None
+    try:
+        with path.open("rb") as file, c2pa.Reader(known, file, context=context) as reader:
+            return _credentials(json.loads(reader.json()))
+    except OSError as error:
+        raise BadMediaError(
+            f"{path} cannot be read ({error.strerror or error}). Check its name and permissions."
+        ) from error
+    except c2pa.C2paError as error:
+        return _unreadable(error)
+
+
+def _sign_once(
+    source_file: Path, signed_file: Path, claim: Claim, ingredient: Path | None, identity: Identity, hashing: Hashing
+) -> None:
+    with ExitStack() as stack:
+        try:
+            context = stack.enter_context(_context(identity.certificates_pem, hashing))
+            builder = stack.enter_context(_builder(claim, ingredient, context))
+            signer = stack.enter_context(_signer(identity))
+            with source_file.open("rb") as content, signed_file.open("w+b") as signed:
+                builder.sign(signer, _media_type(source_file), content, signed)
+        except c2pa.C2paError as error:
+            raise CredentialError(
+                f"{claim.title} could not be signed: {_one_line(error)}. Check that the file plays and try again."
+            ) from error
+
+
+def _context(anchors: str, hashing: Hashing = "whole") -> c2pa.Context:
+    """Settings of this one call; the library's global settings stay untouched.
+
+    Thumbnails are off because one of the parent would put the unaltered picture into the file made from it. Hashing a
+    film in pieces (a Merkle tree) keeps signing and reading from holding it in memory; SDK 0.91.3 gets it wrong where
+    a film has several mdat boxes, which is one reason why ``sign`` reads back what it has signed.
+    """
+    settings: dict[str, dict[str, Any]] = {
+        "verify": {
+            "remote_manifest_fetch": False,
+            "ocsp_fetch": False,
+            "verify_trust": True,
+            "verify_after_sign": False,
+        },
+        "core": {"allowed_network_hosts": [], "backing_store_memory_threshold_in_mb": _HELD_IN_MEMORY_MB},
         "trust": {"user_anchors": anchors} if anchors else {},
         "builder": {"thumbnail": {"enabled": False}},
     }
+    if hashing == "in pieces":
+        settings["core"]["merkle_tree_chunk_size_in_kb"] = _PIECE_KB
     return c2pa.Context.from_dict(settings)
 
 
@@ -193,14 +215,14 @@ def _signer(identity: Identity) -> c2pa.Signer:
     return c2pa.Signer.from_info(c2pa.C2paSignerInfo(ALGORITHM, chain, key, None))
 
 
-def _manifest(claim: Claim, ingredient: Path | None) -> dict[str, Any]:
+def _manifest(claim: Claim, opened: bool) -> dict[str, Any]:
     """The claim as the SDK takes it. The first action must be opened or created (C2PA 2.4, "Actions")."""
     source_type = _SOURCE_TYPE_PREFIX + claim.source_type
     made = {"digitalSourceType": source_type, "description": claim.change, "softwareAgent": {"name": "likeness"}}
     actions: list[dict[str, Any]] = [{"action": "c2pa.created", **made}]
-    if ingredient is not None:
-        opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": [_PARENT]}}
-        actions = [opened, {"action": "c2pa.edited", **made}]
+    if opened:
+        opening = {"action": "c2pa.opened", "parameters": {"ingredientIds": [_PARENT]}}
+        actions = [opening, {"action": "c2pa.edited", **made}]
     provenance = {"tool": "likeness", "version": __version__}
     if claim.consent_sha256:
         provenance["consent_sha256"] = claim.consent_sha256
@@ -214,15 +236,25 @@ def _manifest(claim: Claim, ingredient: Path | None) -> dict[str, Any]:
     }
 
 
-def _add_parent(builder: c2pa.Builder, ingredient: Path) -> None:
-    described = {"title": ingredient.name, "relationship": "parentOf", "label": _PARENT, "instance_id": _PARENT}
+def _builder(claim: Claim, ingredient: Path | None, context: c2pa.Context) -> c2pa.Builder:
+    """The claim with its parent. A parent that the SDK cannot parse (cut off, misnamed) is named, not looked into."""
+    manifest = _manifest(claim, opened=ingredient is not None)
+    builder = c2pa.Builder(manifest, context=context)
+    if ingredient is None:
+        return builder
+    parent = {"title": ingredient.name, "relationship": "parentOf", "label": _PARENT, "instance_id": _PARENT}
     try:
         with ingredient.open("rb") as content:
-            builder.add_ingredient(described, _media_type(ingredient) or _FALLBACK_FORMAT, content)
+            builder.add_ingredient(parent, _media_type(ingredient) or _UNKNOWN_TYPE, content)
     except OSError as error:
+        builder.close()
         raise CredentialError(
             f"The source {ingredient} cannot be read ({error.strerror or error}). Keep it in place until the end."
         ) from error
+    except c2pa.C2paError:
+        builder.close()
+        return c2pa.Builder(manifest | {"ingredients": [parent]}, context=context)
+    return builder
 
 
 def _credentials(store: Mapping[str, Any]) -> Credentials:
@@ -330,10 +362,25 @@ def _codes(statuses: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _unreadable(error: c2pa.C2paError) -> Credentials:
-    """Tell a damaged container, in which nothing can be looked for, from damaged credentials."""
+    """Tell files without credentials, and containers too damaged to hold any, from damaged credentials."""
+    if isinstance(error, c2pa.C2paError.ManifestNotFound):
+        return Credentials(state="absent", reason="the file carries no credentials")
+    if isinstance(error, c2pa.C2paError.NotSupported):
+        return Credentials(state="absent", reason="this kind of file cannot carry credentials")
+    if str(error).startswith("Remote"):
+        return Credentials(state="absent", reason="it names credentials on a remote server, which are not fetched")
     if isinstance(error, c2pa.C2paError.Io) or "asset could not be parsed" in str(error):
         return Credentials(state="absent", reason="the file is damaged, so no credentials could be looked for")
     return Credentials(state="invalid", problems=[_one_line(error)])
+
+
+def _size(path: Path) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError as error:
+        raise CredentialError(
+            f"{path} cannot be read ({error.strerror or error}). Name a file that is there."
+        ) from error
 
 
 def _media_type(path: Path) -> str:

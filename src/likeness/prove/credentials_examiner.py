@@ -30,10 +30,10 @@ _BROKEN = {
 class CredentialsExaminer(Examiner):
     """What the credentials declare, as evidence: a statement by whoever signed, not a measurement.
 
-    Nobody gains by signing genuine footage as synthetic, so a declaration speaks for "synthetic": by ``known`` where the
-    signer is the user or on their trust list, by less where anybody may have signed. These two are judgements,
-    not calibrated on data. A camera claim gets no ratio at all: credentials can be stripped and the file signed anew, so a
-    signature tells who signed and not what is true. Missing credentials say nothing, as most platforms strip them.
+    Few gain by signing genuine footage as synthetic, so a declaration speaks for "synthetic": by ``known`` where the
+    signer is the user or on their trust list, by less where anybody may have signed. These two are judgements, not
+    calibrated on data. A camera claim gets no ratio at all: credentials can be stripped and the file signed anew, so
+    a signature tells who signed and not what is true. Missing credentials say nothing, as most platforms strip them.
     """
 
     name: ClassVar[str] = "credentials"
