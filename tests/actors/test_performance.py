@@ -62,10 +62,10 @@ def test_people_blink_ten_to_twenty_five_times_a_minute_and_close_faster_than_th
             closing.append(shut[0] - moving[0])
             opening.append(moving[-1] - shut[-1])
             lengths.append((moving[-1] - moving[0]) / 100)
-    assert 10 <= min(rates)
+    assert min(rates) >= 10
     assert max(rates) <= 25
     assert np.mean(closing) < 0.75 * np.mean(opening)
-    assert 0.1 <= min(lengths)
+    assert min(lengths) >= 0.1
     assert max(lengths) <= 0.36
 
 

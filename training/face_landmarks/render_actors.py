@@ -73,8 +73,9 @@ def render_shard(first: int, out: Path, settings: StillSettings) -> None:
     for seed in range(first, min(first + settings.people_a_shard, settings.first_seed + settings.people)):
         rng = np.random.default_rng((seed, 0x5711))
         person = Person.from_seed(seed)
+        studio = Studio(person, random_scene(rng), settings.size, settings.supersampling)
         for _ in range(settings.stills_a_person):
-            studio = Studio(person, random_scene(rng), settings.size, settings.supersampling)
+            studio.move_to(random_scene(rng))
             shot = studio.shoot(random_pose(rng))
             rows.append((shot.image, shot.landmarks, shot.landmark_visible, seed, shot.head))
     images, landmarks, visible, person_of_row, head = (np.stack(column) for column in zip(*rows, strict=True))

@@ -30,6 +30,7 @@ from likeness.media.writer import WriterSettings
 
 SIZE, TRAINING_S, HELDOUT_S = 384, 13.0, 5.0
 CRF = 19  # libx264; the four clips together stay under 9 MB
+SOUND_BITS = 64_000  # a second; speech of 11 kHz bandwidth needs no more
 SEEDS_TRIED = 400  # for a held-out performance inside the range of the training clips
 CONSENT_HOLDS = dt.timedelta(days=365 * 50)
 BLINKS_WANTED = (1, 2)  # in the held-out take
@@ -91,7 +92,7 @@ def _within(candidate: Performance, training: Performance) -> bool:
 
 def film_clips(out: Path) -> None:
     """Film what is not there yet, two clips at a time."""
-    settings = WriterSettings(crf=CRF)
+    settings = WriterSettings(crf=CRF, sound_bits=SOUND_BITS)
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         clips = {out / f"{name}.mp4": take for name, take in takes().items()}
         filming = {

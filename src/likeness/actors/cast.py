@@ -11,6 +11,8 @@ from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+import cv2
+
 from likeness.actors.face_model import find_face_model
 from likeness.actors.performance import Style, perform
 from likeness.actors.person import CAST, Person
@@ -157,6 +159,7 @@ _worker: list[_Worker] = []  # one element in a worker process: its lines to the
 def _start_worker(filmed: "SimpleQueue[int]", stop: Event) -> None:
     """Set up a worker process; Ctrl-C reaches the parent, which then stops the workers in order."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)  # one process a clip fills the cores better than threads within a frame
     _worker.append(_Worker(filmed, stop))
 
 
