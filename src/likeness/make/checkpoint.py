@@ -53,14 +53,22 @@ def load_checkpoint(
         network.load_state_dict(_below("network.", tensors))
         if averaged is not network:
             averaged.load_state_dict(_below("averaged.", tensors))
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in _below("optimizer.", tensors).items():
-            number, name = key.split(".")
-            moments.setdefault(int(number), {})[name] = tensor
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
+        _restore_moments(optimizer, _below("optimizer.", tensors))
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError, safetensors.SafetensorError) as error:
         raise ModelError(f"{path} is damaged, so training cannot be resumed. Train into a new folder.") from error
     return progress
+
+
+def _restore_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put the optimiser's moments back in each parameter's own memory layout, which fused steps rely on."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        number, name = key.split(".")
+        parameter = parameters[int(number)]
+        placed = tensor if tensor.dim() == 0 else torch.empty_like(parameter, requires_grad=False).copy_(tensor)
+        moments.setdefault(int(number), {})[name] = placed
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
 
 
 def _progress(stored: dict) -> Progress:
