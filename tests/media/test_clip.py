@@ -11,7 +11,6 @@ import av
 import numpy as np
 import pytest
 from made_media import Recipe, make_clip, number_in, numbered, tone
-
 from PIL import Image
 
 from likeness.errors import BadMediaError
@@ -133,7 +132,9 @@ def test_colours_follow_the_tagged_matrix(tmp_path, matrix, name):
         stream.width = stream.height = 64
         stream.codec_context.colorspace = matrix
         image = np.full((64, 64, 3), (20, 180, 60), np.uint8)
-        frame = av.VideoFrame.from_ndarray(image).reformat(format="yuv420p", dst_colorspace=name, dst_color_range="MPEG")
+        frame = av.VideoFrame.from_ndarray(image).reformat(
+            format="yuv420p", dst_colorspace=name, dst_color_range="MPEG"
+        )
         out.mux([*stream.encode(frame), *stream.encode(None)])
     [frame] = open_clip(path).frames()
     assert np.abs(frame.image.astype(int) - (20, 180, 60)).max() <= 3
@@ -149,7 +150,9 @@ def test_pixels_are_made_square(tmp_path):
 def test_frames_that_change_size_are_scaled_to_the_clips(tmp_path):
     """Two MPEG-1 recordings in one file, one after the other."""
     parts = [
-        make_clip(tmp_path / f"{width}", Recipe("mpeg1video", "mpeg1video", size=(width, height)), numbers(5, (width, height)))
+        make_clip(
+            tmp_path / f"{width}", Recipe("mpeg1video", "mpeg1video", size=(width, height)), numbers(5, (width, height))
+        )
         for width, height in ((128, 96), (192, 144))
     ]
     joined = tmp_path / "joined.mpg"
@@ -278,7 +281,9 @@ def test_enormous_claims_in_the_header(tmp_path):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         with pytest.raises(BadMediaError):
             list(open_clip(path).frames())
-        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB; decoded they would take 12 GB
+        assert (
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+        )  # KiB; decoded they would take 12 GB
 
 
 def test_an_mp4_that_claims_another_size_and_length_is_read_as_it_is(h264, tmp_path):

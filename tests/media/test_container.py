@@ -12,7 +12,6 @@ from likeness.media.clip import Limits, open_clip
 from likeness.media.container import opened
 from likeness.media.sniff import sniff
 
-
 _open = av.open
 
 

@@ -321,8 +321,8 @@ class _SoundWriter:
 
 def _blocks_of(sound: SoundTrack) -> Iterator[np.ndarray]:
     """Blocks of a quarter of a second, float32 (n, 1 or 2)."""
-    samples = np.clip(np.atleast_2d(sound.samples.T).T, -1, 1).astype(np.float32)
-    if samples.shape[1] > 2:
-        samples = samples.mean(axis=1, keepdims=True).repeat(2, axis=1)
+    samples = np.atleast_2d(sound.samples.T).T
     step = max(sound.sample_rate // 4, 1)
-    return (samples[start : start + step] for start in range(0, len(samples), step))
+    for start in range(0, len(samples), step):
+        block = np.clip(samples[start : start + step], -1, 1).astype(np.float32)
+        yield block if block.shape[1] <= 2 else block.mean(axis=1, keepdims=True).repeat(2, axis=1)
