@@ -46,7 +46,7 @@ class CheckSettings:
 
 @dataclass(frozen=True, eq=False)
 class Watched:
-    """What the one pass over the frames leaves: faces over time, some small views, and the spans looked at, in seconds."""
+    """What one pass over the frames leaves: faces over time, small views, and the spans looked at, in seconds."""
 
     tracks: list[Track]
     views: list[View]

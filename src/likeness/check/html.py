@@ -34,7 +34,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure in the units of its drawing: ``lines`` are SVG point lists in a box of 100 × 100; ``levels`` and ``shaded`` in per cent."""
+    """A figure as it is drawn: ``lines`` are SVG point lists in a box of 100 × 100, ``shaded`` (left, width) in it."""
 
     figure: Figure
     lines: list[str]
@@ -53,7 +53,7 @@ def write_html(reports: Sequence[Report], path: Path) -> None:
 
 
 def render(reports: Sequence[Report], made_at: datetime | None = None) -> str:
-    """The page for ``reports`` as HTML text. ``made_at`` is printed as the time of the examination (default: now)."""
+    """The page for ``reports`` as HTML. ``made_at`` is printed as the time of the examination (default: now)."""
     environment = Environment(
         loader=PackageLoader("likeness.check", "."),
         autoescape=True,
@@ -62,7 +62,8 @@ def render(reports: Sequence[Report], made_at: datetime | None = None) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "clock": clock, "base64": _base64, "size": _size, "verbal": verbal, "times": times, "plot": plot, "ladder": _ladder,
+        "clock": clock, "base64": _base64, "size": _size, "verbal": verbal, "times": times, "plot": plot,
+        "ladder": _ladder,
     }  # fmt: skip
     return environment.get_template("report.html.j2").render(
         reports=reports,
@@ -96,7 +97,7 @@ def timeline(spans: Iterable[Span], duration_s: float) -> list[tuple[float, floa
 
 
 def plot(finding: Finding) -> Plot:
-    """Scale the figure of ``finding`` into a box of 100 × 100 with its levels and spans; the curve breaks at gaps and None."""
+    """Scale the figure of ``finding`` into a box of 100 × 100; the curve breaks at gaps and None."""
     figure = finding.figure
     if figure is None:
         raise ValueError("this finding has no figure")
@@ -126,8 +127,8 @@ def unexamined(report: Report) -> list[str]:
     seconds = sum(end - start for start, end in report.examined)
     if report.kind == "video" and len(report.examined) > 1:
         limits.append(
-            f"{seconds:.0f} of {report.duration_s:.0f} seconds were examined, in {len(report.examined)} parts evenly spread; "
-            "nothing is said of the rest."
+            f"{seconds:.0f} of {report.duration_s:.0f} seconds were examined, in {len(report.examined)} parts evenly "
+            "spread; nothing is said of the rest."
         )
     if report.left_out:
         many = report.left_out > 1
@@ -137,7 +138,8 @@ def unexamined(report: Report) -> list[str]:
         )
     if report.kind != "sound":
         limits.append(
-            "Wholly synthetic pictures, altered backgrounds, cuts and misleading captions are not looked for: only faces are."
+            "Wholly synthetic pictures, altered backgrounds, cuts and misleading captions are not looked for: "
+            "only faces are."
         )
     limits.append("Sound is not examined: neither whether a voice is synthetic nor whether lips and speech agree.")
     return limits

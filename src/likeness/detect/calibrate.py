@@ -9,6 +9,7 @@ bounds).
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from importlib import resources
 
 import numpy as np
@@ -88,60 +89,97 @@ def shipped(cue: str) -> CueCalibration:
         ) from error
 
 
-def fit(
-    genuine: Sequence[dict[str, float]],
-    people: Sequence[str],
-    synthetic: Sequence[dict[str, float]],
-    synthetic_people: Sequence[str],
-    *,
-    bound: float,
-    ridge: float,
-    population: str,
-    frame_high: dict[str, float] | None = None,
-    only_positive: bool = True,
-) -> CueCalibration:
-    """Fit one cue from the measured values (by feature) of genuine and synthetic clips and the names of the people in
-    them.
+@dataclass(frozen=True)
+class Measured:
+    """What a cue measured in one clip (a value for each feature that could be measured) and who is in it."""
 
-    ``ridge`` is the strength of the pull of every weight to 0, in clips; ``only_positive`` keeps more of a feature from
-    speaking for "genuine". Raises ValueError where either class is empty.
+    values: dict[str, float]
+    person: str
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """``ridge``: how strongly weights are pulled to 0, in clips. ``bound`` in log10. ``frame_high`` by feature."""
+
+    bound: float
+    ridge: float
+    population: str
+    frame_high: dict[str, float] = field(default_factory=dict)
+
+
+def fit(
+    genuine: Sequence[Measured], synthetic: Sequence[Measured], reference: Sequence[Measured], settings: FitSettings
+) -> CueCalibration:
+    """Fit one cue. More of a feature never speaks for "genuine": weights are at least 0.
+
+    ``reference`` are the clips that reports count ("3 of 47 genuine clips"): the genuine ones without variants.
+    Raises ValueError where a class is empty.
     """
     if not genuine or not synthetic:
         raise ValueError("fit needs both genuine and synthetic clips")
-    names = sorted({name for row in genuine for name in row})
-    table = np.array([[row.get(name, np.nan) for name in names] for row in genuine])
-    centre = np.nanmedian(table, axis=0)
-    scale = np.maximum(1.4826 * np.nanmedian(np.abs(table - centre), axis=0), 1e-6)
-    rows = np.vstack([table, np.array([[row.get(name, np.nan) for name in names] for row in synthetic])])
+    names = sorted({name for row in genuine for name in row.values})
+    table = _table(genuine, names)
+    share = _equal_people(genuine)
+    centre = _weighted_median(table, share)
+    scale = np.maximum(1.4826 * _weighted_median(np.abs(table - centre), share), 1e-6)
+    rows = np.vstack([table, _table(synthetic, names)])
     z = np.nan_to_num(np.clip((rows - centre) / scale, -_FARTHEST, _FARTHEST))
-    is_synthetic = np.repeat([0.0, 1.0], [len(genuine), len(synthetic)])
-    share = np.concatenate([_equal_people(people), _equal_people(synthetic_people)])
-    total = len(set(people)) + len(set(synthetic_people))
-
-    def loss(parameters: np.ndarray) -> float:
-        log_odds = parameters[0] + z @ parameters[1:]
-        errors = np.logaddexp(0, np.where(is_synthetic == 1, -log_odds, log_odds))
-        return float(total / 2 * (share * errors).sum() + ridge / 2 * (parameters[1:] ** 2).sum())
-
-    limits = [(None, None)] + [(0.0 if only_positive else None, None)] * len(names)
-    found = minimize(loss, np.zeros(len(names) + 1), method="L-BFGS-B", bounds=limits).x
+    intercept, weights = _regress(z, genuine, synthetic, settings.ridge)
     features = {
         name: Feature(
             centre=round(float(centre[i]), 5),
             scale=round(float(scale[i]), 5),
-            weight=round(float(found[i + 1]), 4),
-            genuine=sorted(round(float(v), 4) for v in table[:, i] if np.isfinite(v)),
-            frame_high=(frame_high or {}).get(name),
+            weight=round(float(weights[i]), 4),
+            genuine=sorted(round(row.values[name], 4) for row in reference if name in row.values),
+            frame_high=settings.frame_high.get(name),
         )
         for i, name in enumerate(names)
     }
     return CueCalibration(
-        features=features, intercept=round(float(found[0]), 4), bound=bound, genuine_people=len(set(people)),
-        genuine_clips=len(genuine), synthetic_clips=len(synthetic), population=population,
-    )  # fmt: skip
+        features=features,
+        intercept=round(intercept, 4),
+        bound=settings.bound,
+        genuine_people=len({row.person for row in genuine}),
+        genuine_clips=len(reference),
+        synthetic_clips=len(synthetic),
+        population=settings.population,
+    )
 
 
-def _equal_people(people: Sequence[str]) -> np.ndarray:
+def _regress(
+    z: np.ndarray, genuine: Sequence[Measured], synthetic: Sequence[Measured], ridge: float
+) -> tuple[float, np.ndarray]:
+    """Logistic regression of "synthetic" on ``z`` (n, features) with weights ≥ 0; both classes weigh the same."""
+    is_synthetic = np.repeat([0.0, 1.0], [len(genuine), len(synthetic)])
+    share = np.concatenate([_equal_people(genuine), _equal_people(synthetic)])
+    people = len({row.person for row in (*genuine, *synthetic)})
+
+    def loss(parameters: np.ndarray) -> float:
+        log_odds = parameters[0] + z @ parameters[1:]
+        errors = np.logaddexp(0, np.where(is_synthetic == 1, -log_odds, log_odds))
+        return float(people * (share * errors).sum() + ridge / 2 * (parameters[1:] ** 2).sum())
+
+    limits = [(None, None)] + [(0.0, None)] * z.shape[1]
+    found = minimize(loss, np.zeros(z.shape[1] + 1), method="L-BFGS-B", bounds=limits).x
+    return float(found[0]), found[1:]
+
+
+def _table(rows: Sequence[Measured], names: Sequence[str]) -> np.ndarray:
+    return np.array([[row.values.get(name, np.nan) for name in names] for row in rows])
+
+
+def _weighted_median(table: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """The median of each column of ``table`` (n, features), NaN left out, with weights ``share`` (n,)."""
+    medians = []
+    for column in table.T:
+        known = np.isfinite(column)
+        order = np.argsort(column[known])
+        cumulated = np.cumsum(share[known][order])
+        medians.append(column[known][order][np.searchsorted(cumulated, cumulated[-1] / 2)])
+    return np.array(medians)
+
+
+def _equal_people(rows: Sequence[Measured]) -> np.ndarray:
     """Weights that sum to 1, the same for every person however many clips show them."""
-    counts = Counter(people)
-    return np.array([1 / counts[person] / len(counts) for person in people])
+    counts = Counter(row.person for row in rows)
+    return np.array([1 / counts[row.person] / len(counts) for row in rows])

@@ -156,7 +156,7 @@ def eye_aspect_ratio(landmarks: np.ndarray) -> float:
     for eye in (landmarks[RIGHT_EYE], landmarks[LEFT_EYE]):
         p1, p2, p3, p4, p5, p6 = eye.astype(np.float64)
         height = np.linalg.norm(p2 - p6) + np.linalg.norm(p3 - p5)
-        ratios.append(height / max(2 * np.linalg.norm(p1 - p4), 1e-6))
+        ratios.append(float(height) / max(2 * float(np.linalg.norm(p1 - p4)), 1e-6))
     return float(np.mean(ratios))
 
 

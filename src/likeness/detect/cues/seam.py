@@ -133,7 +133,7 @@ class Seam(Examiner):
 
 
 def summary(measures: list[SeamMeasure]) -> dict[str, float]:
-    """The features of one track: the median softness and, where skin lies outside often enough, the median colour step."""
+    """The features of one track: the median softness and, where skin lies outside often enough, the median step."""
     values = {"softness": float(np.median([m.softness for m in measures]))}
     steps = [m.step for m in measures if m.step is not None]
     if len(steps) >= len(measures) * _LEAST_SHARE_WITH_STEP:

@@ -1,0 +1,111 @@
+"""The weighing of findings, as a table of specifications, and what must hold of it whatever the findings."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from likeness.check.weigh import WeighSettings, any_of, combine, times, verbal, weigh
+from likeness.examiner import Finding, abstention
+
+LLRS = st.lists(st.floats(-4, 4), max_size=6)
+
+
+def said(llr: float, track: int | None = 1, examiner: str = "seam") -> Finding:
+    return Finding(examiner=examiner, text=f"{examiner} says {llr}.", llr=llr, track=track)
+
+
+def silent(track: int | None = 1, examiner: str = "blinking") -> Finding:
+    return abstention(examiner, f"{examiner} cannot work here.", track)
+
+
+# name, kind, tracks, findings, verdict, llr, a part of the reason
+SPECIFICATION = [
+    ("sound only", "sound", [], [silent(None)], "cannot_tell", None, "sound only"),
+    ("no face", "video", [], [silent(None)], "cannot_tell", None, "No face was found"),
+    ("all abstain", "video", [1], [silent(), silent(1, "seam")], "cannot_tell", None, "blinking cannot work here"),
+    ("nothing stands out", "video", [1], [said(-0.1), said(0.1, 1, "motion")], "cannot_tell", 0.0, "too thin"),
+    ("one weak cue", "video", [1], [said(0.7)], "cannot_tell", 0.7, "a verdict needs 10 times"),
+    ("cues agree", "video", [1], [said(0.7), said(0.6, 1, "motion")], "synthetic", 1.0, "10 times"),
+    ("two genuine cues", "video", [1], [said(-0.5), said(-0.4, 1, "motion")], "no_sign", -0.7, "no proof"),
+    ("one genuine cue", "video", [1], [said(-0.7), silent()], "cannot_tell", -0.7, "not every face"),
+    ("cues contradict", "video", [1], [said(0.7), said(-0.5, 1, "motion")], "cannot_tell", 0.2, "too thin"),
+    ("credentials decide", "video", [1], [said(4, None, "credentials"), silent()], "synthetic", 4.0, "credentials says"),
+    ("credentials, no face", "picture", [], [said(4, None, "credentials")], "synthetic", 4.0, "credentials says"),
+    ("credentials of a sound", "sound", [], [said(2, None, "credentials")], "synthetic", 2.0, "credentials says"),
+    ("credentials add in full", "video", [1], [said(2, None), said(-0.5)], "synthetic", 1.5, "32 times"),
+    ("broken credentials", "video", [], [said(0.0, None, "credentials")], "cannot_tell", 0.0, "No face was found"),
+    ("one of two faces", "video", [1, 2], [said(2.0), said(-2.0, 2)], "synthetic", 1.699, "seam says 2.0"),
+    ("genuine and unseen face", "video", [1, 2], [said(-0.7), said(-0.7, 1, "motion"), silent(2)], "cannot_tell",
+     math.log10((10**-1.05 + 1) / 2), "too thin"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SPECIFICATION, ids=lambda case: case[0])
+def test_specification(case: tuple) -> None:
+    _, kind, tracks, findings, verdict, llr, reason = case
+    weighing = weigh(kind, tracks, findings)
+    assert weighing.verdict == verdict
+    assert weighing.llr == (None if llr is None else pytest.approx(llr, abs=2e-3))
+    assert reason in weighing.reason
+    assert set(weighing.faces) == set(tracks)
+
+
+def test_probability_is_that_of_even_prior_odds() -> None:
+    assert weigh("video", [1], [said(1.0)]).probability == pytest.approx(10 / 11)
+    assert weigh("video", [], []).probability is None
+
+
+@given(LLRS)
+def test_cues_of_one_face_never_count_more_than_their_sum(llrs: list[float]) -> None:
+    combined = combine(llrs, WeighSettings().discount)
+    if not llrs:
+        assert combined is None
+        return
+    assert combined is not None
+    assert sum(x for x in llrs if x < 0) - 1e-9 <= combined <= sum(x for x in llrs if x > 0) + 1e-9
+
+
+@given(LLRS, st.randoms(use_true_random=False))
+def test_order_does_not_matter(llrs: list[float], random) -> None:
+    shuffled = list(llrs)
+    random.shuffle(shuffled)
+    assert combine(llrs, 0.5) == combine(shuffled, 0.5)
+    assert any_of(llrs) == pytest.approx(any_of(shuffled)) if llrs else any_of(llrs) is None
+
+
+@given(st.floats(-3, 3), st.integers(1, 20))
+def test_a_crowd_of_unexamined_faces_is_no_evidence(llr: float, others: int) -> None:
+    crowd = any_of([llr, *[None] * others])
+    assert crowd is not None
+    assert abs(crowd) <= abs(llr) + 1e-9
+    assert any_of([None] * others) is None
+
+
+@given(LLRS, LLRS)
+def test_verdict_follows_from_the_number(of_face: list[float], of_file: list[float]) -> None:
+    settings = WeighSettings()
+    findings = [said(x) for x in of_face] + [said(x, None, "credentials") for x in of_file]
+    weighing = weigh("video", [1], findings, settings)
+    if weighing.verdict == "synthetic":
+        assert weighing.llr is not None
+        assert weighing.llr >= settings.synthetic_from - 1e-3
+    if weighing.verdict == "no_sign":
+        assert len(of_face) >= settings.least_examiners
+        assert weighing.llr is not None
+        assert weighing.llr <= settings.no_sign_to + 1e-3
+    assert "authentic" not in weighing.reason
+
+
+@pytest.mark.parametrize(
+    ("llr", "words"),
+    [(None, "no opinion"), (0.2, "no support"), (0.31, "weak"), (1, "moderate support"), (-1.2, "moderate support for “as"),
+     (2.0, "moderately strong"), (3.0, "strong"), (4.0, "very strong"), (6.5, "extremely strong")],
+)  # fmt: skip
+def test_verbal_scale_is_that_of_enfsi(llr: float | None, words: str) -> None:
+    assert verbal(llr).startswith(words)
+
+
+def test_factors_read_like_numbers_people_say() -> None:
+    assert (times(0.3), times(-1), times(2.5), times(4)) == ("2.0 times", "10 times", "320 times", "10,000 times")

@@ -1,0 +1,113 @@
+"""Blinks are counted where they are, and nothing is said where they cannot be seen."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_faces import face, landmarks_at
+
+from likeness.detect.cues.blinking import (
+    Blinking,
+    BlinkingSettings,
+    count_evidence,
+    eye_aspect_ratio,
+    eye_curve,
+    find_blinks,
+)
+from likeness.faces.face import Track
+
+SETTINGS = BlinkingSettings()
+
+
+def blinking_track(
+    seconds: float, at: list[float], rate: float = 25.0, width: float = 110.0, duration: float = 0.2
+) -> Track:
+    """A face that blinks at the times ``at``: the lids follow a raised cosine of twice ``duration`` (its width at half depth)."""
+    rng = np.random.default_rng(3)
+    faces = []
+    for i in range(round(seconds * rate)):
+        closed = sum(0.5 + 0.5 * np.cos(np.pi * np.clip((i / rate - t) / duration, -1, 1)) for t in at)
+        points = landmarks_at(width=width, openness=1 - 0.85 * min(closed, 1.0))
+        faces.append(face((points + rng.normal(0, 0.05, (68, 2))).astype(np.float32), i, rate))
+    return Track(1, faces)
+
+
+def examine(track: Track):
+    return Blinking().examine(None, [track])[0]  # type: ignore[arg-type]
+
+
+def test_aspect_ratio_is_height_over_width() -> None:
+    points = landmarks_at()
+    for eye in (36, 42):
+        points[eye : eye + 6] = [(0, 0), (1, -1), (2, -1), (3, 0), (2, 1), (1, 1)]
+    assert eye_aspect_ratio(points) == pytest.approx((2 + 2) / (2 * 3))
+    assert eye_aspect_ratio(3 * points + 7) == pytest.approx(2 / 3)
+
+
+def test_blinks_are_found_with_their_times_and_durations() -> None:
+    at = [1.5, 4.0, 7.2]
+    blinks = find_blinks(eye_curve(blinking_track(10, at, duration=0.24).faces, SETTINGS), SETTINGS)
+    assert len(blinks) == 3
+    for blink, time in zip(blinks, at, strict=True):
+        assert blink.start_s < time < blink.end_s
+        assert blink.duration_s == pytest.approx(0.24, abs=0.03)
+
+
+def test_a_finding_names_rate_and_duration_and_marks_the_blinks() -> None:
+    finding = examine(blinking_track(12, [2, 5, 8, 11]))
+    assert finding.llr is not None
+    assert -0.3 < finding.llr < 0
+    assert finding.text.startswith("The eyes blink 4 times in 12.0 s (20 a minute")
+    assert len(finding.spans) == 4
+    assert finding.figure is not None
+    assert len(finding.figure.values) == 300
+
+
+def test_eyes_that_never_close_are_weak_evidence_bounded() -> None:
+    ten, long = examine(blinking_track(10, [])), examine(blinking_track(60, []))
+    assert ten.llr is not None
+    assert 0.3 < ten.llr < SETTINGS.bound
+    assert long.llr == SETTINGS.bound
+    assert ten.text == "No blink in 10.0 s; people blink 10 to 30 times a minute."
+
+
+@pytest.mark.parametrize(
+    ("track", "reason"),
+    [
+        (blinking_track(3, []), "6 s"),
+        (blinking_track(10, [], width=50), "50 px wide"),
+        (blinking_track(10, [], rate=8), "8 frames a second"),
+        (Track(1, [face(landmarks_at(), i, yaw=50) for i in range(250)]), "0 % of the time"),
+        (Track(1, [face(landmarks_at(), i) for i in range(250) if i % 50 < 20 or i == 249]), "% of the time"),
+    ],
+    ids=["short", "small", "slow", "turned", "lost"],
+)
+def test_abstains_where_blinks_cannot_be_seen(track: Track, reason: str) -> None:
+    finding = examine(track)
+    assert finding.llr is None
+    assert finding.abstained is not None
+    assert reason in finding.abstained
+
+
+def test_abstains_where_landmarks_are_noise() -> None:
+    rng = np.random.default_rng(0)
+    faces = [face((landmarks_at() + rng.normal(0, 2.0, (68, 2))).astype(np.float32), i) for i in range(250)]
+    assert "followed closely enough" in (examine(Track(1, faces)).abstained or "")
+
+
+def test_no_face_is_an_abstention() -> None:
+    assert Blinking().examine(None, [])[0].abstained  # type: ignore[arg-type]
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 60), st.floats(6, 3600))
+def test_evidence_is_finite_and_a_usual_rate_says_almost_nothing(blinks: int, seconds: float) -> None:
+    llr = count_evidence(blinks, seconds, SETTINGS)
+    assert np.isfinite(llr)
+    assert llr >= np.log10(SETTINGS.share_repeating) - 1e-9
+    assert count_evidence(round(seconds / 3), seconds, SETTINGS) < 0.05
+
+
+@given(st.floats(6, 600), st.floats(1.01, 4))
+def test_the_longer_no_blink_comes_the_more_it_says(seconds: float, longer: float) -> None:
+    assert count_evidence(0, seconds * longer, SETTINGS) > count_evidence(0, seconds, SETTINGS)

@@ -1,0 +1,86 @@
+"""Calibration: what a fit may claim, and that the shipped one is whole."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from likeness.detect.calibrate import FitSettings, Measured, fit, shipped
+from likeness.errors import ModelError
+
+SETTINGS = FitSettings(bound=0.6, ridge=2.0, population="made")
+
+
+def people(mean: float, count: int, clips: int = 3, seed: int = 0) -> list[Measured]:
+    rng = np.random.default_rng(seed)
+    return [
+        Measured({"a": float(rng.normal(mean)), "b": float(rng.normal())}, f"p{i % count}")
+        for i in range(count * clips)
+    ]
+
+
+def test_a_feature_that_tells_gets_weight_and_one_that_does_not_hardly() -> None:
+    genuine, synthetic = people(0, 10), people(2.5, 10, seed=1)
+    calibration = fit(genuine, synthetic, genuine, SETTINGS)
+    assert calibration.features["a"].weight > 5 * calibration.features["b"].weight
+    assert calibration.llr({"a": 3.0, "b": 0.0}) > 0.4
+    assert calibration.llr({"a": -1.0, "b": 0.0}) < -0.4
+
+
+def test_no_difference_is_no_evidence() -> None:
+    calibration = fit(people(0, 10), people(0, 10, seed=1), people(0, 10), SETTINGS)
+    assert abs(calibration.llr({"a": 1.0, "b": 1.0})) < 0.2
+
+
+def test_more_of_a_feature_never_speaks_for_genuine() -> None:
+    calibration = fit(people(0, 10), people(-3, 10, seed=1), people(0, 10), SETTINGS)
+    assert calibration.features["a"].weight == 0
+
+
+def test_one_person_with_many_clips_weighs_like_any_other() -> None:
+    one, others = (
+        [Measured({"a": 3.0}, "one")] * 300,
+        [Measured({"a": x}, f"p{i}") for i, x in enumerate(np.linspace(-1, 1, 9))],
+    )
+    synthetic = [Measured({"a": x}, f"s{i}") for i, x in enumerate(np.linspace(2, 4, 10))]
+    assert fit([*one, *others], synthetic, others, SETTINGS).llr({"a": 0.0}) < -0.1
+
+
+def test_a_feature_that_could_not_be_measured_says_nothing() -> None:
+    genuine = [*people(0, 10), Measured({"a": 0.1}, "p1")]
+    calibration = fit(genuine, people(2, 10, seed=1), genuine, SETTINGS)
+    feature = calibration.features["b"]
+    assert calibration.llr({"a": 1.0}) == pytest.approx(calibration.llr({"a": 1.0, "b": feature.centre}))
+
+
+def test_an_empty_class_cannot_be_fitted() -> None:
+    with pytest.raises(ValueError, match="both"):
+        fit([], people(0, 2), [], SETTINGS)
+
+
+@given(st.dictionaries(st.sampled_from(["softness", "step"]), st.floats(-1e6, 1e6)))
+def test_shipped_evidence_is_bounded_whatever_is_measured(values: dict[str, float]) -> None:
+    calibration = shipped("seam")
+    assert abs(calibration.llr(values)) <= calibration.bound <= 1
+
+
+@pytest.mark.parametrize(("cue", "features"), [("seam", {"softness", "step"}), ("motion", {"jitter", "flicker"})])
+def test_shipped_calibrations_are_whole(cue: str, features: set[str]) -> None:
+    calibration = shipped(cue)
+    assert set(calibration.features) == features
+    assert calibration.genuine_people >= 5
+    for feature in calibration.features.values():
+        assert feature.genuine == sorted(feature.genuine)
+        assert feature.weight >= 0
+
+
+def test_rarity_counts_the_reference_clips() -> None:
+    genuine = people(0, 4)
+    feature = fit(genuine, people(2, 4, seed=1), genuine, SETTINGS).features["a"]
+    assert feature.rarity(1e9) == "0 of 12 genuine clips"
+    assert feature.rarity(-1e9) == "12 of 12 genuine clips"
+
+
+def test_an_unknown_cue_is_one_clear_line() -> None:
+    with pytest.raises(ModelError, match="Install likeness again"):
+        shipped("no such cue")
