@@ -20,6 +20,7 @@ from PIL import Image
 from likeness.errors import BadMediaError, CredentialError
 from likeness.prove import credentials
 from likeness.prove.credentials import Claim, read, sign
+from likeness.prove.home import private_folder
 from likeness.prove.identity import Identity, IdentitySettings, local_identity, local_root
 
 SWAP = Claim("compositeWithTrainedAlgorithmicMedia", "face swap", "out", consent_sha256="c" * 64)
@@ -116,11 +117,10 @@ def test_known_and_unknown_signers_are_kept_apart(make_file: MakeFile, stranger:
     sign(path, path, PORTRAIT, identity=stranger)
     found = read(path)
     assert (found.state, found.signer) == ("unknown_signer", stranger.name)
+    local_identity()
     credentials.trust_list().write_text(stranger.certificates_pem.split("-----END CERTIFICATE-----\n")[1]
                                         + "-----END CERTIFICATE-----\n")  # fmt: skip
     assert read(path).state == "trusted"
-    local_identity()
-    assert read(path).state == "trusted", "the list must hold beside the local root"
 
 
 def test_ingredient_of_a_stranger_keeps_its_own_state(make_file: MakeFile, tmp_path: Path, stranger: Identity) -> None:
@@ -283,15 +283,50 @@ def test_expired_certificate_is_named(make_file: MakeFile, tmp_path: Path) -> No
     "content", [b"garbage", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", b"\xff"]
 )
 def test_damaged_trust_list_is_one_clear_line(make_file: MakeFile, content: bytes) -> None:
+    private_folder(credentials.trust_list().parent)
     credentials.trust_list().write_bytes(content)
     with pytest.raises(CredentialError, match=r"trust list .* cannot be used") as caught:
         read(make_file("a.jpg"))
     assert "\n" not in str(caught.value)
 
 
-def test_reading_makes_no_identity(make_file: MakeFile) -> None:
+def test_reading_leaves_no_traces(make_file: MakeFile, own_home: Path) -> None:
     read(make_file("a.jpg"))
     assert local_root() is None
+    assert not own_home.exists()
+
+
+_STRANGE = [None, 3, "text", [1, [2]], {"actions": 3}, {"actions": [None, {"action": 3, "digitalSourceType": [1]}]}]
+
+
+@pytest.mark.parametrize("content", _STRANGE, ids=str)
+def test_strange_assertions_do_no_harm(make_file: MakeFile, tmp_path: Path, content: object) -> None:
+    """The SDK itself refuses malformed assertions of the specification's own; those of others may hold anything."""
+    label = credentials.PROVENANCE_LABEL
+    _sign_freely(
+        make_file("a.jpg"), tmp_path / "out.jpg", "a\x1b[2J\nb" + "c" * 999, [{"label": label, "data": content}]
+    )
+    found = read(tmp_path / "out.jpg")
+    texts = [found.claim_generator or "", *found.provenance, *found.provenance.values()]
+    assert found.state == "trusted"
+    assert all(text.isprintable() and len(text) <= 200 for text in texts)
+
+
+def _sign_freely(source: Path, out: Path, tool: str, assertions: list[dict], remote: str | None = None) -> None:
+    """Sign what our own ``sign`` never would."""
+    identity = local_identity()
+    created = {"action": "c2pa.created", "digitalSourceType": credentials._SOURCE_TYPE_PREFIX + "digitalCapture"}
+    actions = {"label": "c2pa.actions.v2", "data": {"actions": [created]}}
+    manifest = {"claim_generator_info": [{"name": tool}], "assertions": [actions, *assertions]}
+    chain, key = identity.certificates_pem.encode(), identity.key_pem.encode()
+    with (
+        c2pa.Builder(manifest) as builder,
+        c2pa.Signer.from_info(c2pa.C2paSignerInfo("es256", chain, key, None)) as who,
+    ):
+        if remote is not None:
+            builder.set_no_embed()
+            builder.set_remote_url(remote)
+        builder.sign_file(source, out, who)
 
 
 @pytest.fixture
@@ -314,18 +349,7 @@ def test_remote_credentials_are_never_fetched(
     make_file: MakeFile, tmp_path: Path, server: tuple[str, list[str]]
 ) -> None:
     url, asked = server
-    identity, path = local_identity(), make_file("a.jpg")
-    manifest = {"assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [
-        {"action": "c2pa.created", "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"}
-    ]}}]}  # fmt: skip
-    chain, key = identity.certificates_pem.encode(), identity.key_pem.encode()
-    with (
-        c2pa.Builder(manifest) as builder,
-        c2pa.Signer.from_info(c2pa.C2paSignerInfo("es256", chain, key, None)) as who,
-    ):
-        builder.set_no_embed()
-        builder.set_remote_url(f"{url}/manifest.c2pa")
-        builder.sign_file(path, tmp_path / "remote.jpg", who)
+    _sign_freely(make_file("a.jpg"), tmp_path / "remote.jpg", "tool", [], remote=f"{url}/manifest.c2pa")
     found = read(tmp_path / "remote.jpg")
     assert (found.state, asked) == ("absent", []), found
     assert "not fetched" in found.reason

@@ -7,7 +7,6 @@ Nothing is ever fetched from the network.
 """
 
 import json
-import mimetypes
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -42,6 +41,28 @@ _PIECE_KB = 1024
 _LONG_BYTES = 32 << 20  # from here on films are hashed in pieces
 _HELD_IN_MEMORY_MB = 16
 _UNKNOWN_TYPE = "application/octet-stream"
+_MAX_TEXT = 200  # characters of a name that somebody else has chosen
+
+# What can carry credentials, by suffix; Python's own table depends on the system.
+_MEDIA_TYPES = {
+    ".mp4": "video/mp4",
+    ".m4v": "video/x-m4v",
+    ".mov": "video/quicktime",
+    ".avi": "video/x-msvideo",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".gif": "image/gif",
+    ".avif": "image/avif",
+    ".heic": "image/heic",
+    ".wav": "audio/wav",
+    ".m4a": "audio/mp4",
+    ".mp3": "audio/mpeg",
+    ".flac": "audio/flac",
+}
 
 
 @dataclass(frozen=True)
@@ -110,7 +131,7 @@ def sign(
     StorageError where ``out_file`` cannot be written; ``out_file`` then is as it was.
     """
     identity = identity or local_identity()
-    if _media_type(source_file) not in c2pa.Builder.get_supported_mime_types():
+    if _media_type(source_file) is None:
         raise CredentialError(
             f"{Path(source_file).suffix or 'This kind of'} files cannot carry credentials. "
             "Choose mp4, mov, jpg, png, webp, wav or m4a for the output."
@@ -158,10 +179,8 @@ def trust_anchors() -> str:
 
 
 def _read(path: Path, context: c2pa.Context) -> Credentials:
-    media_type = _media_type(path)
-    known = media_type if media_type in c2pa.Reader.get_supported_mime_types() else None
     try:
-        with path.open("rb") as file, c2pa.Reader(known, file, context=context) as reader:
+        with path.open("rb") as file, c2pa.Reader(_media_type(path), file, context=context) as reader:
             return _credentials(json.loads(reader.json()))
     except OSError as error:
         raise BadMediaError(
@@ -268,12 +287,12 @@ def _credentials(store: Mapping[str, Any]) -> Credentials:
     signature = active.get("signature_info", {})
     return Credentials(
         state=state,
-        signer=signature.get("common_name"),
-        issuer=signature.get("issuer"),
+        signer=_named(signature.get("common_name")),
+        issuer=_named(signature.get("issuer")),
         problems=problems,
         claim_generator=_generator(active),
         digital_source_types=_source_types(active),
-        actions=[str(action.get("action")) for action in _actions(active)],
+        actions=[_plain(action.get("action")) for action in _actions(active)],
         ingredients=_ingredients(active, manifests, results.get("ingredientDeltas", []), _MAX_DEPTH),
         provenance=_provenance(active),
     )
@@ -304,7 +323,7 @@ def _ingredient(
     entry: Mapping[str, Any], owner: str, manifests: Mapping[str, Any], deltas: Sequence[Mapping[str, Any]], depth: int
 ) -> Ingredient:
     """What its importer recorded of the ingredient, corrected by what has been found today (the deltas)."""
-    title, relationship = entry.get("title"), entry.get("relationship")
+    title, relationship = _named(entry.get("title")), _named(entry.get("relationship"))
     own = manifests.get(str(entry.get("active_manifest")))
     if own is None:
         return Ingredient(title=title, relationship=relationship, state="absent")
@@ -323,7 +342,7 @@ def _ingredient(
         title=title,
         relationship=relationship,
         state=state,
-        signer=own.get("signature_info", {}).get("common_name"),
+        signer=_named(own.get("signature_info", {}).get("common_name")),
         problems=problems,
         digital_source_types=_source_types(own),
         ingredients=_ingredients(own, manifests, deltas, depth - 1),
@@ -331,30 +350,43 @@ def _ingredient(
 
 
 def _actions(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [
-        action
-        for assertion in manifest.get("assertions", [])
-        if str(assertion.get("label", "")).startswith("c2pa.actions")
-        for action in assertion.get("data", {}).get("actions", [])
-    ]
+    return [action for data in _assertions(manifest, "c2pa.actions") for action in _mappings(data.get("actions"))]
 
 
 def _source_types(manifest: Mapping[str, Any]) -> list[str]:
-    declared = (str(action.get("digitalSourceType") or "") for action in _actions(manifest))
+    declared = (_plain(action.get("digitalSourceType") or "") for action in _actions(manifest))
     return list(dict.fromkeys(term.rsplit("/", 1)[-1] for term in declared if term))
 
 
 def _generator(manifest: Mapping[str, Any]) -> str | None:
-    for tool in manifest.get("claim_generator_info") or []:
-        return f"{tool.get('name')} {tool.get('version') or ''}".strip()
-    return manifest.get("claim_generator")
+    for tool in _mappings(manifest.get("claim_generator_info")):
+        return _plain(f"{tool.get('name')} {tool.get('version') or ''}")
+    return _named(manifest.get("claim_generator"))
 
 
 def _provenance(manifest: Mapping[str, Any]) -> dict[str, str]:
-    for assertion in manifest.get("assertions", []):
-        if assertion.get("label") == PROVENANCE_LABEL:
-            return {str(key): str(value) for key, value in assertion.get("data", {}).items()}
+    for data in _assertions(manifest, PROVENANCE_LABEL):
+        return {_plain(key): _plain(value) for key, value in data.items()}
     return {}
+
+
+def _assertions(manifest: Mapping[str, Any], label: str) -> list[Mapping[str, Any]]:
+    """The contents of all assertions of this label. A stranger may have put anything there: only mappings are kept."""
+    entries = _mappings(manifest.get("assertions"))
+    return _mappings([entry.get("data") for entry in entries if str(entry.get("label", "")).startswith(label)])
+
+
+def _mappings(values: Any) -> list[Mapping[str, Any]]:
+    return [value for value in values if isinstance(value, Mapping)] if isinstance(values, list) else []
+
+
+def _plain(text: Any) -> str:
+    """A text that somebody else has chosen, as one short line without control characters."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(text)[:_MAX_TEXT]).strip()
+
+
+def _named(text: Any) -> str | None:
+    return None if text is None else _plain(text)
 
 
 def _codes(statuses: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -383,10 +415,9 @@ def _size(path: Path) -> int:
         ) from error
 
 
-def _media_type(path: Path) -> str:
-    guessed, _ = mimetypes.guess_type(Path(path).name)
-    return guessed or ""
+def _media_type(path: Path) -> str | None:
+    return _MEDIA_TYPES.get(Path(path).suffix.lower())
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".")
+    return _plain(error).rstrip(".")

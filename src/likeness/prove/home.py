@@ -13,15 +13,16 @@ _PRIVATE_FOLDER = 0o700
 
 
 def home() -> Path:
-    """The folder named by LIKENESS_HOME, else the platform's place for user data; made for its owner only."""
+    """The folder named by LIKENESS_HOME, else the platform's place for user data. It need not exist."""
     named = os.environ.get(HOME_VARIABLE)
-    return private_folder(Path(named).expanduser() if named else Path(user_data_dir("likeness", appauthor=False)))
+    return Path(named).expanduser() if named else Path(user_data_dir("likeness", appauthor=False))
 
 
 def private_folder(folder: Path) -> Path:
-    """Make ``folder`` for its owner only, where it is not there yet. Raises StorageError."""
+    """Make ``folder`` and its missing parents, for their owner only. Raises StorageError."""
     try:
-        folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        for missing in [*reversed([parent for parent in folder.parents if not parent.exists()]), folder]:
+            missing.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
     except OSError as error:
         raise storage_error(folder, error) from error
     return folder

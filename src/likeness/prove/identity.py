@@ -116,7 +116,7 @@ def _renew(folder: Path, settings: IdentitySettings, now: dt.datetime) -> None:
     root_key = _key(_read(folder / _ROOT_KEY), folder / _ROOT_KEY)
     if root_key.public_key() != root.public_key():
         raise _damaged(folder / _ROOT_KEY, "key and certificate do not belong together")
-    name = str(root.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value).removesuffix(" root")
+    name = _attribute(root, NameOID.COMMON_NAME, folder / _ROOT_CERTIFICATE).removesuffix(" root")
     _write_signer(folder / _SIGNER, name, root, root_key, settings, now)
 
 
@@ -142,8 +142,8 @@ def _load(path: Path) -> Identity:
     if key.public_key() != leaf.public_key():
         raise _damaged(path, "key and certificate do not belong together")
     return Identity(
-        name=str(leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value),
-        organisation=str(leaf.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value),
+        name=_attribute(leaf, NameOID.COMMON_NAME, path),
+        organisation=_attribute(leaf, NameOID.ORGANIZATION_NAME, path),
         certificates_pem=b"".join(map(_certificate_pem, certificates)).decode("ascii"),
         key_pem=_key_pem(key).decode("ascii"),
         expires=leaf.not_valid_after_utc,
@@ -241,6 +241,13 @@ def _certificates(content: bytes, path: Path) -> list[x509.Certificate]:
         return x509.load_pem_x509_certificates(content)
     except ValueError as error:
         raise _damaged(path, "no usable certificate in it") from error
+
+
+def _attribute(certificate: x509.Certificate, kind: x509.ObjectIdentifier, path: Path) -> str:
+    attributes = certificate.subject.get_attributes_for_oid(kind)
+    if not attributes:
+        raise _damaged(path, "its certificate names nobody")
+    return str(attributes[0].value)
 
 
 def _damaged(path: Path, what: str) -> CredentialError:

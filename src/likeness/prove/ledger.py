@@ -17,7 +17,7 @@ from pathlib import Path
 
 from likeness.errors import StorageError
 from likeness.files import storage_error
-from likeness.prove.home import home
+from likeness.prove.home import home, private_folder
 
 _WAIT_S = 10.0  # for another process to finish its line
 _GENESIS = "0" * 64
@@ -112,6 +112,7 @@ class Ledger:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         try:
+            private_folder(self.path.parent)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # it names people's files: for its owner only
             with closing(sqlite3.connect(self.path, timeout=self.wait_s, isolation_level=None)) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
