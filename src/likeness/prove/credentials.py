@@ -7,7 +7,6 @@ Nothing is ever fetched from the network.
 """
 
 import json
-from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,33 +14,25 @@ from typing import Any, Literal
 
 import c2pa
 from cryptography import x509
-from pydantic import BaseModel, ConfigDict
 
 from likeness import __version__
 from likeness.errors import BadMediaError, CredentialError
 from likeness.files import atomic_write
 from likeness.prove.home import home
 from likeness.prove.identity import ALGORITHM, Identity, local_identity, local_root
+from likeness.prove.manifest import PROVENANCE_LABEL, Credentials, condense, plain
 
 Hashing = Literal["whole", "in pieces"]
-State = Literal["trusted", "unknown_signer", "invalid", "absent"]
 DigitalSourceType = Literal[
     "compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia", "algorithmicMedia", "digitalCapture"
 ]
 
-SYNTHETIC_SOURCE_TYPES = frozenset({"compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia",
-                                    "algorithmicMedia", "compositeSynthetic"})  # fmt: skip
-PROVENANCE_LABEL = "likeness.provenance"  # an assertion of our own, in our own namespace
 _SOURCE_TYPE_PREFIX = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-_UNTRUSTED = "signingCredential.untrusted"
-_TRUSTED = "signingCredential.trusted"
 _PARENT = "parent"  # links the opening action to the parent ingredient
-_MAX_DEPTH = 16  # of ingredients within ingredients
 _PIECE_KB = 1024
 _LONG_BYTES = 32 << 20  # from here on films are hashed in pieces
 _HELD_IN_MEMORY_MB = 16
 _UNKNOWN_TYPE = "application/octet-stream"
-_MAX_TEXT = 200  # characters of a name that somebody else has chosen
 
 # What can carry credentials, by suffix; Python's own table depends on the system.
 _MEDIA_TYPES = {
@@ -76,49 +67,6 @@ class Claim:
     change: str
     title: str
     consent_sha256: str | None = None
-
-
-class Ingredient(BaseModel):
-    """Something the file was made from; its state and ``problems`` (C2PA validation codes) are its own."""
-
-    model_config = ConfigDict(frozen=True)
-
-    title: str | None
-    relationship: str | None
-    state: State
-    signer: str | None = None
-    problems: list[str] = []
-    digital_source_types: list[str] = []
-    ingredients: list["Ingredient"] = []
-
-
-class Credentials(BaseModel):
-    """What a file's credentials say and whether they hold. ``reason`` explains ``absent``.
-
-    ``signer`` and ``issuer`` are the certificate's common name and organisation; ``problems`` C2PA validation codes;
-    ``digital_source_types`` the last part of the IPTC terms; ``provenance`` our own assertion, where there is one.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    state: State
-    reason: str | None = None
-    signer: str | None = None
-    issuer: str | None = None
-    problems: list[str] = []
-    claim_generator: str | None = None
-    digital_source_types: list[str] = []
-    actions: list[str] = []
-    ingredients: list[Ingredient] = []
-    provenance: dict[str, str] = {}
-
-    def all_ingredients(self) -> list[Ingredient]:
-        """Every ingredient at every depth, parents before their own ingredients."""
-        found, waiting = [], list(self.ingredients)
-        while waiting:
-            found.append(waiting.pop(0))
-            waiting[:0] = found[-1].ingredients
-        return found
 
 
 def sign(
@@ -181,7 +129,7 @@ def trust_anchors() -> str:
 def _read(path: Path, context: c2pa.Context) -> Credentials:
     try:
         with path.open("rb") as file, c2pa.Reader(_media_type(path), file, context=context) as reader:
-            return _credentials(json.loads(reader.json()))
+            return condense(json.loads(reader.json()))
     except OSError as error:
         raise BadMediaError(
             f"{path} cannot be read ({error.strerror or error}). Check its name and permissions."
@@ -276,123 +224,6 @@ def _builder(claim: Claim, ingredient: Path | None, context: c2pa.Context) -> c2
     return builder
 
 
-def _credentials(store: Mapping[str, Any]) -> Credentials:
-    """Condense the SDK's report; see "validation_results" in the C2PA 2.4 specification for its codes."""
-    manifests = store.get("manifests", {})
-    active = manifests.get(store.get("active_manifest"), {})
-    results = store.get("validation_results", {})
-    state, problems = _judge(results.get("activeManifest", {}))
-    if store.get("validation_state") == "Invalid" and state != "invalid":
-        state, problems = "invalid", _codes(store.get("validation_status", []))
-    signature = active.get("signature_info", {})
-    return Credentials(
-        state=state,
-        signer=_named(signature.get("common_name")),
-        issuer=_named(signature.get("issuer")),
-        problems=problems,
-        claim_generator=_generator(active),
-        digital_source_types=_source_types(active),
-        actions=[_plain(action.get("action")) for action in _actions(active)],
-        ingredients=_ingredients(active, manifests, results.get("ingredientDeltas", []), _MAX_DEPTH),
-        provenance=_provenance(active),
-    )
-
-
-def _judge(results: Mapping[str, Any]) -> tuple[State, list[str]]:
-    """State and problem codes of one manifest. An unknown signer is not a broken signature, though the SDK lists both
-    as failures."""
-    problems = _codes(results.get("failure", []))
-    if any(code != _UNTRUSTED for code in problems):
-        return "invalid", problems
-    trusted = _TRUSTED in _codes(results.get("success", []))
-    return ("trusted" if trusted and not problems else "unknown_signer"), problems
-
-
-def _ingredients(
-    manifest: Mapping[str, Any], manifests: Mapping[str, Any], deltas: Sequence[Mapping[str, Any]], depth: int
-) -> list[Ingredient]:
-    if depth == 0:
-        return []
-    return [
-        _ingredient(entry, str(manifest.get("label")), manifests, deltas, depth)
-        for entry in manifest.get("ingredients", [])
-    ]
-
-
-def _ingredient(
-    entry: Mapping[str, Any], owner: str, manifests: Mapping[str, Any], deltas: Sequence[Mapping[str, Any]], depth: int
-) -> Ingredient:
-    """What its importer recorded of the ingredient, corrected by what has been found today (the deltas)."""
-    title, relationship = _named(entry.get("title")), _named(entry.get("relationship"))
-    own = manifests.get(str(entry.get("active_manifest")))
-    if own is None:
-        return Ingredient(title=title, relationship=relationship, state="absent")
-    recorded = entry.get("validation_results", {}).get("activeManifest", {})
-    end = f"/{owner}/c2pa.assertions/{entry.get('label')}"
-    today = [d.get("validationDeltas", {}) for d in deltas if str(d.get("ingredientAssertionURI", "")).endswith(end)]
-    merged = {
-        outcome: [status for part in (recorded, *today) for status in part.get(outcome, [])]
-        for outcome in ("success", "failure")
-    }
-    merged["failure"] += entry.get("validation_status", [])  # where older claims keep it
-    if _TRUSTED in [code for part in today for code in _codes(part.get("success", []))]:
-        merged["failure"] = [status for status in merged["failure"] if status.get("code") != _UNTRUSTED]
-    state, problems = _judge(merged)
-    return Ingredient(
-        title=title,
-        relationship=relationship,
-        state=state,
-        signer=_named(own.get("signature_info", {}).get("common_name")),
-        problems=problems,
-        digital_source_types=_source_types(own),
-        ingredients=_ingredients(own, manifests, deltas, depth - 1),
-    )
-
-
-def _actions(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [action for data in _assertions(manifest, "c2pa.actions") for action in _mappings(data.get("actions"))]
-
-
-def _source_types(manifest: Mapping[str, Any]) -> list[str]:
-    declared = (_plain(action.get("digitalSourceType") or "") for action in _actions(manifest))
-    return list(dict.fromkeys(term.rsplit("/", 1)[-1] for term in declared if term))
-
-
-def _generator(manifest: Mapping[str, Any]) -> str | None:
-    for tool in _mappings(manifest.get("claim_generator_info")):
-        return _plain(f"{tool.get('name')} {tool.get('version') or ''}")
-    return _named(manifest.get("claim_generator"))
-
-
-def _provenance(manifest: Mapping[str, Any]) -> dict[str, str]:
-    for data in _assertions(manifest, PROVENANCE_LABEL):
-        return {_plain(key): _plain(value) for key, value in data.items()}
-    return {}
-
-
-def _assertions(manifest: Mapping[str, Any], label: str) -> list[Mapping[str, Any]]:
-    """The contents of all assertions of this label. A stranger may have put anything there: only mappings are kept."""
-    entries = _mappings(manifest.get("assertions"))
-    return _mappings([entry.get("data") for entry in entries if str(entry.get("label", "")).startswith(label)])
-
-
-def _mappings(values: Any) -> list[Mapping[str, Any]]:
-    return [value for value in values if isinstance(value, Mapping)] if isinstance(values, list) else []
-
-
-def _plain(text: Any) -> str:
-    """A text that somebody else has chosen, as one short line without control characters."""
-    return "".join(letter if letter.isprintable() else " " for letter in str(text)[:_MAX_TEXT]).strip()
-
-
-def _named(text: Any) -> str | None:
-    return None if text is None else _plain(text)
-
-
-def _codes(statuses: Sequence[Mapping[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(str(status.get("code")) for status in statuses))
-
-
 def _unreadable(error: c2pa.C2paError) -> Credentials:
     """Tell files without credentials, and containers too damaged to hold any, from damaged credentials."""
     if isinstance(error, c2pa.C2paError.ManifestNotFound):
@@ -420,4 +251,4 @@ def _media_type(path: Path) -> str | None:
 
 
 def _one_line(error: Exception) -> str:
-    return _plain(error).rstrip(".")
+    return plain(error).rstrip(".")

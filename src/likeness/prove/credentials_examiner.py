@@ -5,7 +5,8 @@ from typing import ClassVar
 from likeness.examiner import Examiner, Finding, abstention
 from likeness.faces.face import Track
 from likeness.media.clip import Clip
-from likeness.prove.credentials import SYNTHETIC_SOURCE_TYPES, Credentials, Ingredient, State, read
+from likeness.prove.credentials import read
+from likeness.prove.manifest import SYNTHETIC_SOURCE_TYPES, Credentials, Ingredient, State
 
 _PLAIN = {
     "compositeWithTrainedAlgorithmicMedia": "a composite with parts made by a trained model",
