@@ -143,7 +143,9 @@ def train(
         raise SettingsError("Give --minutes or --iterations, not both.")
     settings = TrainSettings(arch=arch.value, minutes=minutes, iterations=iterations, resume=resume)
     result = train_swap(faces_a, faces_b, output, settings)
-    say.print(result.summary)
+    say.print(f"{result.advice}\nLook at {output / 'preview.png'} and {output / 'curves.png'}.")
+    if result.reason == "interrupted":
+        raise typer.Exit(EXIT_INTERRUPTED)
 
 
 @app.command()
@@ -250,5 +252,5 @@ def main() -> None:
         sys.exit(EXIT_BAD_INPUT)
     except SystemExit as end:
         if end.code == EXIT_INTERRUPTED:
-            sys.stderr.write("likeness: interrupted; nothing half-written was left. Run the same command again.\n")
+            sys.stderr.write("likeness: interrupted; nothing half-written was left.\n")
         raise

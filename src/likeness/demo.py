@@ -16,6 +16,7 @@ from likeness.errors import SettingsError
 from likeness.faces.extract import extract
 from likeness.files import atomic_write, write_text
 from likeness.footage import Footage, footage
+from likeness.make.model import PREVIEW, RESUME
 from likeness.make.swap import SwapSettings, swap_clip
 from likeness.make.train import TrainSettings, train
 from likeness.media.clip import open_clip
@@ -70,7 +71,7 @@ class DemoFiles:
 def run_demo(out: Path, settings: DemoSettings | None = None) -> str:
     """Extract, train, swap, score and check into ``out``; returns what to tell the user, the paths to open last.
 
-    Interrupted, it goes on where it stopped when it is run again; finished, it is done anew from the training on.
+    Interrupted, it goes on where it stopped when it is run again. Raises StorageError.
     """
     settings = settings or DemoSettings()
     started = time.monotonic()
@@ -78,7 +79,10 @@ def run_demo(out: Path, settings: DemoSettings | None = None) -> str:
     faces_a, faces_b = files.out / "faces_a", files.out / "faces_b"
     for clip, faces in ((clips.actor_a, faces_a), (clips.actor_b, faces_b)):
         extract([clip.path], faces)
-    train(faces_a, faces_b, files.model, TrainSettings(arch="light", minutes=settings.minutes))
+    begun = (files.model / RESUME).exists()
+    training = TrainSettings(arch="light", minutes=settings.minutes, resume=begun)
+    if train(faces_a, faces_b, files.model, training).reason == "interrupted":
+        raise KeyboardInterrupt  # the trainer has saved; the demo ends as it does on Ctrl-C anywhere else
     swap_clip(clips.heldout.path, files.model, clips.consent_b, files.swapped, SwapSettings())
     score = score_swap(files.swapped, clips.answer.path, clips.heldout.path, clips.actor_b.path, clips.answer.truth)
     write_text(files.score, score.model_dump_json(indent=2) + "\n")
@@ -92,7 +96,7 @@ def run_demo(out: Path, settings: DemoSettings | None = None) -> str:
 def summary(files: DemoFiles, score: SwapScore, reports: list[Report], seconds: float) -> str:
     """The demo's last words: the score, the verdicts and the paths to open."""
     verdicts = [f"{Path(report.file).name}: {report.verdict}. {report.reason}" for report in reports]
-    paths = (files.swapped, files.preview, files.report, files.report_json, files.score, files.model / "preview.png")
+    paths = (files.swapped, files.preview, files.report, files.report_json, files.score, files.model / PREVIEW)
     return "\n".join(
         ["", score.table(), "", *verdicts, "", f"Done in {seconds / 60:.1f} minutes. Open:", *(f"  {p}" for p in paths)]
     )
