@@ -136,6 +136,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the model in the folder.")] = False,
 ) -> None:
     """Train a shared encoder and a decoder for each of two faces. Ctrl-C saves; --resume goes on."""
+    from likeness.make.model import CURVES, PREVIEW
     from likeness.make.train import TrainSettings
     from likeness.make.train import train as train_swap
 
@@ -143,7 +144,7 @@ def train(
         raise SettingsError("Give --minutes or --iterations, not both.")
     settings = TrainSettings(arch=arch.value, minutes=minutes, iterations=iterations, resume=resume)
     result = train_swap(faces_a, faces_b, output, settings)
-    say.print(f"{result.advice}\nLook at {output / 'preview.png'} and {output / 'curves.png'}.")
+    say.print(f"{result.advice}\nLook at {output / PREVIEW} and {output / CURVES}.")
     if result.reason == "interrupted":
         raise typer.Exit(EXIT_INTERRUPTED)
 
