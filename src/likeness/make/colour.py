@@ -29,10 +29,10 @@ class LightSettings:
     deviation of the low-pass that separates shades from features, in crop widths.
     """
 
-    level: float = 0.25
-    colour: float = 0.3
-    shade: float = 0.6
-    width: float = 0.1
+    level: float = 0.12
+    colour: float = 0.1
+    shade: float = 0.8
+    width: float = 0.08
 
 
 def match_colour(

@@ -53,7 +53,7 @@ class FacePath:
 
 
 @dataclass
-class _Sightings:
+class Sightings:
     """What the tracker saw of one track."""
 
     frames: list[int] = field(default_factory=list)
@@ -67,25 +67,25 @@ def follow_faces(clip: Clip, choice: Choice, settings: SmoothSettings) -> list[F
     ``largest`` takes the track that covers the most over time and then, largest first, those that share no frame with
     what was taken, so that one person is followed across cuts and losses; ``all`` takes every track.
     """
-    sightings: dict[int, _Sightings] = {}
+    sightings: dict[int, Sightings] = {}
     times: list[float] = []
     tracker = Tracker()
     for frame in tracked(clip.frames(), "Following the face", total=clip.frame_count):
         times.append(frame.time_s)
         for identity, face in tracker.update(frame):
-            seen = sightings.setdefault(identity, _Sightings())
+            seen = sightings.setdefault(identity, Sightings())
             seen.frames.append(frame.index)
             seen.landmarks.append(face.landmarks.astype(np.float32))
             x0, y0, x1, y1 = face.box
             seen.area += (x1 - x0) * (y1 - y0)
     if not sightings:
         raise NoFaceError(f"No face was found in {clip.path}. Choose footage in which a face is seen.")
-    kept = _apart(sightings.values()) if choice == "largest" else list(sightings.values())
+    kept = apart(sightings.values()) if choice == "largest" else list(sightings.values())
     moments = np.array(times)
-    return [path for seen in kept for path in _steadied(seen, moments, settings)]
+    return [path for seen in kept for path in steadied(seen, moments, settings)]
 
 
-def _apart(sightings: Iterable[_Sightings]) -> list[_Sightings]:
+def apart(sightings: Iterable[Sightings]) -> list[Sightings]:
     """The largest sightings that share no frame, largest first."""
     taken: set[int] = set()
     kept = []
@@ -96,7 +96,7 @@ def _apart(sightings: Iterable[_Sightings]) -> list[_Sightings]:
     return kept
 
 
-def _steadied(seen: _Sightings, times: np.ndarray, settings: SmoothSettings) -> Iterator[FacePath]:
+def steadied(seen: Sightings, times: np.ndarray, settings: SmoothSettings) -> Iterator[FacePath]:
     """One path for each stretch without a long loss; short losses are filled in on a straight line."""
     frames, landmarks = np.array(seen.frames), np.stack(seen.landmarks).astype(np.float64)
     gaps = times[frames[1:]] - times[frames[:-1] + 1] if len(frames) > 1 else np.zeros(0)
@@ -113,5 +113,5 @@ def _path(frames: np.ndarray, times: np.ndarray, landmarks: np.ndarray, settings
     raw = np.stack([alignment(points, CROP) for points in landmarks])
     matrices = similarity_matrices(steady(times, similarity_parameters(raw, CROP), settings), CROP)
     inside = np.stack([apply(matrix, points) for matrix, points in zip(matrices, landmarks, strict=True)])
-    steadied = steady(times, inside.reshape(len(inside), -1), settings).reshape(inside.shape)
-    return FacePath(frames, matrices, steadied)
+    points = steady(times, inside.reshape(len(inside), -1), settings).reshape(inside.shape)
+    return FacePath(frames, matrices, points)

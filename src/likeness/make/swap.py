@@ -140,7 +140,7 @@ class Swapper:
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """The other face as decoded: ``image`` float32 (s, s, 3) and the network's ``mask`` float32 (s, s), both in [0, 1]."""
+    """The other face as decoded: ``image`` float32 (s, s, 3) and the network's ``mask`` float32 (s, s), in [0, 1]."""
 
     image: np.ndarray
     mask: np.ndarray
