@@ -8,12 +8,14 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from likeness.errors import FaceSetError
 from likeness.faces.face import INNER_LIPS, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 from likeness.faces.faceset import CROP_SIZE, FaceSet
 from likeness.faces.hull import hull_mask
 from likeness.make.model import SideRecord
+from likeness.make.warp import PART_STEP, Crops
 
 MIN_FACES = 10  # a side; fewer teach nothing
 
@@ -38,26 +40,33 @@ class SplitSettings:
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """One side's faces: ``layers`` uint8 (n, 5, crop, crop) on the compute device, RGB, face mask and weight.
+    """One side's ``crops`` on the compute device.
 
     ``learnt`` and ``heldout`` are int64 indices into them; ``record`` says where they come from.
     """
 
-    layers: Tensor
+    crops: Crops
     learnt: Tensor
     heldout: Tensor
     record: SideRecord
 
+    def take(self, chosen: Tensor) -> Crops:
+        """Some of the crops; ``chosen`` are int64 indices on the CPU."""
+        places = chosen.to(self.crops.colours.device)
+        return Crops(self.crops.colours[places], self.crops.parts[places])
+
     def colour_statistics(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the learnt faces' colours inside the mask, each float (3,) in [0, 1]."""
-        total, squares, count = torch.zeros(3), torch.zeros(3), torch.zeros(())
-        for index in self.learnt.tolist():
-            layers = self.layers[index].float().cpu() / 255
-            total += (layers[:3] * layers[3]).sum((1, 2))
-            squares += (layers[:3].square() * layers[3]).sum((1, 2))
-            count += layers[3].sum()
-        mean = total / count
-        return mean, (squares / count - mean.square()).clamp_min(1e-4).sqrt()
+        sums = torch.zeros(2, 3)
+        count = torch.zeros(())
+        for index in self.learnt:
+            crop = self.take(index[None])
+            mask = crop.parts[:, :1].float().cpu() / 255
+            colours = F.adaptive_avg_pool2d(crop.colours.float().cpu() / 255, mask.shape[-1])
+            sums += torch.stack([(power * mask).sum((0, 2, 3)) for power in (colours, colours.square())])
+            count += mask.sum()
+        mean, square = sums / count
+        return mean, (square - mean.square()).clamp_min(1e-4).sqrt()
 
 
 def load_faces(folder: Path, crop: int, device: torch.device, split: SplitSettings | None = None) -> Faces:
@@ -70,27 +79,29 @@ def load_faces(folder: Path, crop: int, device: torch.device, split: SplitSettin
         )
     # pixel i of a crop covers [i, i + 1) of its side, so its centre moves with the half pixel
     landmarks = (faces.landmarks_in_crop + 0.5) * (crop / CROP_SIZE) - 0.5
-    layers = np.stack([face_layers(*face) for face in zip(faces.crops(crop), landmarks, strict=True)])
+    colours = torch.from_numpy(faces.crops(crop)).permute(0, 3, 1, 2).contiguous()
+    parts = torch.from_numpy(np.stack([face_parts(points, crop) for points in landmarks]))
     sources, times_s = faces.rows.column("source").to_pylist(), faces.rows.column("time_s").to_numpy()
     learnt, heldout = split_by_time(sources, times_s, split or SplitSettings())
     record = SideRecord(sources=dict(faces.sources), faces=count, digest=_digest(faces))
-    return Faces(torch.from_numpy(layers).to(device), torch.from_numpy(learnt), torch.from_numpy(heldout), record)
+    return Faces(
+        Crops(colours.to(device), parts.to(device)), torch.from_numpy(learnt), torch.from_numpy(heldout), record
+    )
 
 
-def face_layers(crop: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """uint8 (5, size, size) from a crop (size, size, 3) and its landmarks (68, 2): RGB, mask of the face, weight of its
-    parts.
+def face_parts(landmarks: np.ndarray, size: int) -> np.ndarray:
+    """Mask and weight of a face, uint8 (2, size / 4, size / 4), from its landmarks (68, 2) in a crop of ``size``
+    pixels.
 
     The weight is 1 on the face, 3 on the eyes and 2 on the mouth, softened, as they are small and matter most.
     """
-    size = len(crop)
     mask = hull_mask(landmarks, (size, size), forehead=_FOREHEAD)
     weight = mask.copy()
     for part, value in ((RIGHT_EYE, _EYE_WEIGHT), (LEFT_EYE, _EYE_WEIGHT), (_MOUTH, _MOUTH_WEIGHT)):
         weight = np.maximum(weight, value * _around(landmarks[part], size))
-    weight = cv2.GaussianBlur(weight, (0, 0), size / 80)
-    planes = np.round(np.stack([mask * 255, weight * _WEIGHT_SCALE])).astype(np.uint8)
-    return np.concatenate([crop.transpose(2, 0, 1), planes])
+    small = (size // PART_STEP, size // PART_STEP)
+    planes = [cv2.resize(plane, small, interpolation=cv2.INTER_AREA) for plane in (mask * 255, weight * _WEIGHT_SCALE)]
+    return np.round(np.stack(planes)).astype(np.uint8)
 
 
 def _around(points: np.ndarray, size: int) -> np.ndarray:
@@ -139,7 +150,6 @@ def _digest(faces: FaceSet) -> str:
     return digest.hexdigest()
 
 
-def draw_batch(faces: Faces, count: int, random: torch.Generator) -> Tensor:
-    """``count`` of the learnt faces at random, uint8 (count, 5, crop, crop) on their device."""
-    chosen = faces.learnt[torch.randint(len(faces.learnt), (count,), generator=random)]
-    return faces.layers[chosen.to(faces.layers.device)]
+def draw_batch(faces: Faces, count: int, random: torch.Generator) -> Crops:
+    """``count`` of the learnt faces at random, on their device."""
+    return faces.take(faces.learnt[torch.randint(len(faces.learnt), (count,), generator=random)])

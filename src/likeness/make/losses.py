@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from likeness.make.networks.autoencoder import Decoded
+from likeness.make.warp import PART_STEP, Warped
 
 
 @dataclass(frozen=True)
@@ -24,31 +26,26 @@ class LossSettings:
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """``images`` float (n, 3, size, size), ``masks`` and ``weight`` of the face (n, 1, size, size), in [0, 1]."""
+    """``images`` float (n, 3, size, size) and, four times coarser, ``masks`` and ``weight`` (n, 1, m, m), in [0, 1]."""
 
     images: Tensor
     masks: Tensor
     weight: Tensor
 
     @classmethod
-    def from_layers(cls, layers: Tensor) -> "Targets":
-        """From float (n, 5, size, size) in [0, 255]: RGB, mask, weight."""
-        layers = layers / 255
-        return cls(layers[:, :3], layers[:, 3:4], layers[:, 4:5])
-
-    def part(self, chosen: slice) -> "Targets":
-        """The targets of some of the faces."""
-        return Targets(self.images[chosen], self.masks[chosen], self.weight[chosen])
+    def of(cls, warped: Warped) -> "Targets":
+        """The straight views of ``warped``."""
+        parts = warped.parts / 255
+        return cls(warped.colours / 255, parts[:, :1], parts[:, 1:])
 
 
 def reconstruction_loss(decoded: Decoded, targets: Targets, settings: LossSettings) -> Tensor:
     """|x' − x| weighted over the view, plus gradient and mask terms where the recipe has them; a scalar."""
-    images = decoded.images.float()
-    error = images - targets.images
+    error = decoded.images.float() - targets.images
     if not settings.face:
         return error.abs().mean()
-    weight = pixel_weight(targets, settings.face)
-    loss = (error.abs() * weight).mean()
+    weight = _weight(targets, settings.face)
+    loss = (_coarse(error.abs()) * weight).mean()
     if settings.gradient:
         loss = loss + settings.gradient * _gradient_error(error, weight)
     if decoded.masks is not None:
@@ -56,21 +53,26 @@ def reconstruction_loss(decoded: Decoded, targets: Targets, settings: LossSettin
     return loss
 
 
-def pixel_weight(targets: Targets, face: float) -> Tensor:
-    """Weights (n, 1, size, size) with mean 1 a face: ``face`` of it follows the face's weight map, the rest is even."""
+def _weight(targets: Targets, face: float) -> Tensor:
+    """Weights (n, 1, m, m) with mean 1 a face: ``face`` of it follows the face's weight map, the rest is even."""
     share = targets.weight / targets.weight.mean((2, 3), keepdim=True).clamp_min(1e-3)
     return face * share + (1 - face)
 
 
+def _coarse(error: Tensor) -> Tensor:
+    """Mean over colours and over each pixel of the mask: (n, 3, size, size) to (n, 1, m, m)."""
+    return F.avg_pool2d(error, PART_STEP).mean(1, keepdim=True)
+
+
 def _gradient_error(error: Tensor, weight: Tensor) -> Tensor:
     """Mean absolute difference of the pictures' gradients, which is the gradient of their difference."""
-    across = (error[..., 1:] - error[..., :-1]).abs() * weight[..., 1:]
-    down = (error[..., 1:, :] - error[..., :-1, :]).abs() * weight[..., 1:, :]
-    return across.mean() + down.mean()
+    across = F.pad((error[..., 1:] - error[..., :-1]).abs(), (0, 1))
+    down = F.pad((error[..., 1:, :] - error[..., :-1, :]).abs(), (0, 0, 0, 1))
+    return (_coarse(across + down) * weight).mean()
 
 
 @torch.no_grad()
 def face_error(decoded: Decoded, targets: Targets) -> Tensor:
     """Mean absolute error inside the mask, one number a face (n,): what held-out faces are judged by."""
-    error = (decoded.images.float() - targets.images).abs().mean(1, keepdim=True)
+    error = _coarse((decoded.images.float().clamp(0, 1) - targets.images).abs())
     return (error * targets.masks).sum((1, 2, 3)) / targets.masks.sum((1, 2, 3)).clamp_min(1.0)

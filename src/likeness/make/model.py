@@ -12,6 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn import functional as F
 
 from likeness.errors import ModelError
 from likeness.faces.align import COVERAGE, warp
@@ -59,7 +60,7 @@ class SwapModel:
     """A shared encoder and two decoders, ready to swap.
 
     ``size`` is the side in pixels of what the model makes, ``coverage`` the part of it that the mean face's unit square
-    takes, so that `align.alignment(landmarks, model.size, model.coverage)` is where a made face belongs.
+    takes. What it makes of a face set's crop shows the middle ``view`` of that crop.
     """
 
     def __init__(self, config: ModelConfig, network: SharedEncoderAutoencoder, device: torch.device) -> None:
@@ -111,9 +112,15 @@ class SwapModel:
             batch = faces[start : start + _BATCH].to(self.device).permute(0, 3, 1, 2).float() / 255
             with autocast(self.device):
                 decoded = self.network.translate(batch, *sides)
-            images.append(decoded.images.float().cpu())
-            masks.append(torch.ones_like(images[-1][:, :1]) if decoded.masks is None else decoded.masks.float().cpu())
+            images.append(decoded.images.float().clamp(0, 1).cpu())
+            masks.append(self._full_size(decoded.masks, len(batch)))
         return torch.cat(images).permute(0, 2, 3, 1).numpy(), torch.cat(masks)[:, 0].numpy()
+
+    def _full_size(self, masks: Tensor | None, count: int) -> Tensor:
+        """Decoded masks at the size of the images; all ones where there are none."""
+        if masks is None:
+            return torch.ones(count, 1, self.size, self.size)
+        return F.interpolate(masks.float().clamp(0, 1), size=self.size, mode="bilinear").cpu()
 
     def _fit(self, crops: np.ndarray) -> np.ndarray:
         """``crops`` at the size the network sees."""
@@ -127,11 +134,12 @@ class SwapModel:
 def centre_crops(crops: np.ndarray, size: int, view: float) -> np.ndarray:
     """The middle ``view`` of ``crops`` uint8 (n, side, side, 3) as uint8 (n, size, size, 3), averaged where it shrinks.
 
-    Pixels correspond as they do between `align.alignment` of one size and coverage and of another.
+    The middle of the one is the middle of the other, counted to the pixels' centres, as when training.
     """
     side = crops.shape[1]
-    start, scale = side * (1 - view) / 2, size / (side * view)
-    matrix = np.array([[scale, 0, -start * scale], [0, scale, -start * scale]])
+    scale = size / (side * view)
+    shift = (size - 1) / 2 - scale * (side - 1) / 2
+    matrix = np.array([[scale, 0, shift], [0, scale, shift]])
     return np.stack([warp(crop, matrix, size) for crop in crops])
 
 

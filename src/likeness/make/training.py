@@ -14,7 +14,7 @@ from likeness.make.compute import autocast
 from likeness.make.losses import LossSettings, Targets, face_error, reconstruction_loss
 from likeness.make.networks.autoencoder import SharedEncoderAutoencoder, Side
 from likeness.make.recipes import Recipe
-from likeness.make.warp import Warped, centre_view, random_warp
+from likeness.make.warp import Crops, Warped, centre_view, random_warp
 
 _ADAM_EPSILON = 1e-7  # of the 2018 recipe
 _HELDOUT_FACES = 32  # a side at most; evaluating costs as much as so many faces of training
@@ -35,8 +35,8 @@ def reconstruction_step(
     """One step of L(D_A(E(warp a)), a) + L(D_B(E(warp b)), b), for faces float (n, 3, size, size) in [0, 255]."""
     with autocast(warped_a.inputs.device):
         decoded_a, decoded_b = network(_picture(warped_a.inputs), _picture(warped_b.inputs))
-    loss_a = reconstruction_loss(decoded_a, Targets.from_layers(warped_a.targets), settings)
-    loss_b = reconstruction_loss(decoded_b, Targets.from_layers(warped_b.targets), settings)
+    loss_a = reconstruction_loss(decoded_a, Targets.of(warped_a), settings)
+    loss_b = reconstruction_loss(decoded_b, Targets.of(warped_b), settings)
     optimizer.zero_grad()
     (loss_a + loss_b).backward()
     optimizer.step()
@@ -58,7 +58,7 @@ class Training:
         self.recipe = recipe
         self.faces: dict[Side, Faces] = {"a": faces_a, "b": faces_b}
         self.batch = batch or recipe.batch
-        self.device = faces_a.layers.device
+        self.device = faces_a.crops.colours.device
         self.network = _fresh_network(recipe, self.faces, seed).placed_on(self.device)
         self.averaged = copy.deepcopy(self.network).eval() if recipe.averaging else self.network
         self.optimizer = torch.optim.Adam(
@@ -73,8 +73,9 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(recipe, state.iteration, done)
         random = torch.Generator().manual_seed(_seed_of(state.seed, state.iteration))
-        layers = torch.cat([draw_batch(faces, self.batch, random) for faces in self.faces.values()])
-        warped = random_warp(layers, recipe.size, recipe.view, recipe.warp, random)
+        drawn = [draw_batch(faces, self.batch, random) for faces in self.faces.values()]
+        crops = Crops(*(torch.cat(sides) for sides in zip(*drawn, strict=True)))
+        warped = random_warp(crops, recipe.size, recipe.view, recipe.warp, random)
         warped_a, warped_b = (
             Warped(*halves) for halves in zip(*(part.split(self.batch) for part in warped), strict=True)
         )
@@ -90,7 +91,7 @@ class Training:
         errors = []
         side: Side
         for side in ("a", "b"):
-            targets = Targets.from_layers(self._views[side])
+            targets = Targets.of(self._views[side])
             with autocast(self.device):
                 rebuilt = self.averaged.translate(targets.images, side, side)
             errors.append(float(face_error(rebuilt, targets).mean()))
@@ -99,11 +100,11 @@ class Training:
     @torch.no_grad()
     def preview(self) -> list[np.ndarray]:
         """Six columns of held-out faces, float (rows, size, size, 3): A, A', A→B, B, B', B→A."""
-        columns, count = [], min(_PREVIEW_ROWS, *(len(view) for view in self._views.values()))
+        columns, count = [], min(_PREVIEW_ROWS, *(len(view.inputs) for view in self._views.values()))
         orders: tuple[tuple[Side, Side], ...] = (("a", "b"), ("b", "a"))
         for own, other in orders:
-            rows = _evenly(len(self._views[own]), count)
-            faces = self._views[own][rows][:, :3] / 255
+            faces = self._views[own].inputs
+            faces = faces[_evenly(len(faces), count)] / 255
             with autocast(self.device):
                 made = [self.averaged.translate(faces, own, side).images for side in (own, other)]
             columns += [_pixels(pictures) for pictures in (faces, *made)]
@@ -113,11 +114,10 @@ class Training:
         """A copy of the weights that swaps use now."""
         return {name: tensor.detach().clone() for name, tensor in self.averaged.state_dict().items()}
 
-    def _heldout_view(self, faces: Faces) -> Tensor:
-        """Up to 32 held-out faces evenly over their time, float (n, 5, size, size) in [0, 255]."""
+    def _heldout_view(self, faces: Faces) -> Warped:
+        """Up to 32 held-out faces evenly over their time, undisturbed."""
         chosen = faces.heldout[_evenly(len(faces.heldout), _HELDOUT_FACES)]
-        layers = faces.layers[chosen.to(self.device)]
-        return centre_view(layers, self.recipe.size, self.recipe.view)
+        return centre_view(faces.take(chosen), self.recipe.size, self.recipe.view)
 
     @torch.no_grad()
     def _average(self) -> None:

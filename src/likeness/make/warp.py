@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+PART_STEP = 4  # pixels of a view for one of its mask
 _GRID_POINTS = 5  # a side; a grid point more is interpolated beyond the edges and cut off again
 
 
@@ -26,51 +27,74 @@ class WarpSettings:
     grid_noise: float = 5 / 160  # standard deviation of a grid point, of the view's side
 
 
+class Crops(NamedTuple):
+    """Faces as they are kept: ``colours`` uint8 RGB (n, 3, side, side), ``parts`` uint8 (n, 2, m, m): mask and weight.
+
+    Mask and weight are smooth, so they are kept coarser; both tensors cover the same square.
+    """
+
+    colours: Tensor
+    parts: Tensor
+
+
 class Warped(NamedTuple):
-    """``inputs`` are float (n, c, size, size) and warped, ``targets`` the same view of the same layers unwarped."""
+    """Float, in the range of the crops: warped ``inputs`` and straight ``colours`` (n, 3, size, size), straight
+    ``parts``
+    (n, 2, size / 4, size / 4)."""
 
     inputs: Tensor
-    targets: Tensor
+    colours: Tensor
+    parts: Tensor
 
 
-def random_warp(layers: Tensor, size: int, view: float, settings: WarpSettings, random: torch.Generator) -> Warped:
+def random_warp(crops: Crops, size: int, view: float, settings: WarpSettings, random: torch.Generator) -> Warped:
     """Move each face at random, and show it once through a warped 5×5 grid and once straight.
 
-    ``layers`` are uint8 or float (n, c, side, side) crops; only their first three layers, the colours, are warped for
-    ``inputs``. The straight view is the similarity that fits the warped grid best, so that the warp teaches shape, not
-    place. (The 2018 code put that view half a pixel off its input; here both sample at pixel centres.) ``random`` lives
-    on the CPU, so that all devices draw the same numbers. Results are float in the range of ``layers``; edge pixels
-    repeat outside a crop.
+    The straight view is the similarity that fits the warped grid best, so that the warp teaches shape, not place. (The
+    2018 code put that view half a pixel off its input; here both sample at pixel centres.) ``random`` lives on the CPU,
+    so that all devices draw the same numbers. Edge pixels repeat outside a crop.
     """
-    count = len(layers)
-    straight = _regular_grid(view).expand(count, -1, -1, -1)
-    bent = straight + torch.randn(straight.shape, generator=random) * (2 * view * settings.grid_noise)
+    count = len(crops.colours)
+    regular = _control_grid(view).expand(count, -1, -1, -1)
+    bent = regular + torch.randn(regular.shape, generator=random) * (2 * view * settings.grid_noise)
     place = _random_similarity(count, settings, random)
-    warped_points = _fine_grid(_move(bent, place), size)
-    fitted = _fit_similarity(straight, bent)
-    straight_points = _fine_grid(_move(_move(straight, fitted), place), size)
-    layers = layers.float()
-    return Warped(_sample(layers[:, :3], warped_points), _sample(layers, straight_points))
+    straight = _compose(place, _fit_similarity(regular, bent))
+    colours = crops.colours.float()
+    return Warped(
+        _sample(colours, _interpolated(_move(bent, place), size)),
+        _sample(colours, _move(_pixel_centres(size, view), straight)),
+        _sample(crops.parts.float(), _move(_pixel_centres(size // PART_STEP, view), straight)),
+    )
 
 
-def centre_view(layers: Tensor, size: int, view: float) -> Tensor:
-    """The middle ``view`` of ``layers`` (n, c, side, side) as float (n, c, size, size), undisturbed."""
-    points = _fine_grid(_regular_grid(view).expand(len(layers), -1, -1, -1), size)
-    return _sample(layers.float(), points)
+def centre_view(crops: Crops, size: int, view: float) -> Warped:
+    """The middle ``view`` of ``crops``, undisturbed: inputs and targets are the same."""
+    upright = torch.eye(2, 3).expand(len(crops.colours), -1, -1)
+    colours = _sample(crops.colours.float(), _move(_pixel_centres(size, view), upright))
+    parts = _sample(crops.parts.float(), _move(_pixel_centres(size // PART_STEP, view), upright))
+    return Warped(colours, colours, parts)
 
 
-def _regular_grid(view: float) -> Tensor:
+def _control_grid(view: float) -> Tensor:
     """The undisturbed control grid, float (1, 5, 5, 2)."""
-    line = torch.linspace(-view, view, _GRID_POINTS)
+    return _square(torch.linspace(-view, view, _GRID_POINTS))
+
+
+def _pixel_centres(size: int, view: float) -> Tensor:
+    """Where the pixels of a view lie, float (1, size, size, 2)."""
+    return _square(((torch.arange(size) + 0.5) / size * 2 - 1) * view)
+
+
+def _square(line: Tensor) -> Tensor:
     rows, columns = torch.meshgrid(line, line, indexing="ij")
     return torch.stack([columns, rows], -1)[None]
 
 
-def _fine_grid(control: Tensor, size: int) -> Tensor:
+def _interpolated(control: Tensor, size: int) -> Tensor:
     """Control grids (n, 5, 5, 2) interpolated to one point per output pixel, (n, size, size, 2).
 
     As in the recipe, five points are resized to 5/4 of ``size`` (80 for 64) and the middle ``size`` kept, which is
-    exactly the area between the outer grid points.
+    exactly the area between the outer grid points. ``size`` is a multiple of 8.
     """
     margin = size // (2 * (_GRID_POINTS - 1))
     fine = F.interpolate(control.permute(0, 3, 1, 2), size=size + 2 * margin, mode="bilinear", align_corners=False)
@@ -107,9 +131,16 @@ def _fit_similarity(points: Tensor, bent: Tensor) -> Tensor:
     )
 
 
+def _compose(outer: Tensor, inner: Tensor) -> Tensor:
+    """The matrices (n, 2, 3) that apply ``inner`` first and ``outer`` then."""
+    linear = outer[:, :, :2] @ inner
+    return torch.cat([linear[:, :, :2], linear[:, :, 2:] + outer[:, :, 2:]], -1)
+
+
 def _move(points: Tensor, matrices: Tensor) -> Tensor:
-    """``points`` (n, h, w, 2) through ``matrices`` (n, 2, 3)."""
-    return torch.einsum("nij,nhwj->nhwi", matrices[:, :, :2], points) + matrices[:, None, None, :, 2]
+    """``points`` (n or 1, h, w, 2) through ``matrices`` (n, 2, 3)."""
+    moved = points.flatten(1, 2) @ matrices[:, :, :2].mT + matrices[:, None, :, 2]
+    return moved.unflatten(1, points.shape[1:3])
 
 
 def _sample(layers: Tensor, points: Tensor) -> Tensor:

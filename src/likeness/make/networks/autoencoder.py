@@ -9,7 +9,9 @@ Side = Literal["a", "b"]
 
 
 class Decoded(NamedTuple):
-    """``images`` float (n, 3, size, size) in [0, 1]; ``masks`` float (n, 1, size, size) in [0, 1], or None without."""
+    """``images`` float (n, 3, size, size), about in [0, 1]; ``masks`` float (n, 1, size / 4, size / 4) in [0, 1], or
+    None
+    where the network learns none."""
 
     images: Tensor
     masks: Tensor | None
@@ -43,8 +45,7 @@ class SharedEncoderAutoencoder(nn.Module):
 
     def decode(self, codes: Tensor, side: Side) -> Decoded:
         """The face of ``side`` that ``codes`` describe."""
-        layers = (self.decoder_a if side == "a" else self.decoder_b)(codes)
-        return Decoded(layers[:, :3], layers[:, 3:4] if layers.shape[1] > 3 else None)
+        return Decoded((self.decoder_a if side == "a" else self.decoder_b)(codes), None)
 
     def normalized(self, faces: Tensor, side: Side) -> Tensor:
         """What the encoder sees of ``faces``; the plain autoencoder looks at them as they are."""

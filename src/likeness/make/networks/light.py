@@ -3,15 +3,16 @@
 import torch
 from torch import Tensor, nn
 
-from likeness.make.networks.autoencoder import SharedEncoderAutoencoder, Side
+from likeness.make.networks.autoencoder import Decoded, SharedEncoderAutoencoder, Side
 
 SIZE = 128
 CODE = 256  # numbers that describe a face
+_STEP = 4  # pixels, of space to depth and pixel shuffle
 _SLOPE = 0.1
 
 
 class Light(SharedEncoderAutoencoder):
-    """Input and output (n, 3, 128, 128) in [0, 1], and a mask (n, 1, 128, 128) of the face's hull.
+    """Input and output (n, 3, 128, 128) in [0, 1], and a mask (n, 1, 32, 32) of the face's hull.
 
     A CPU is fast at few, thick convolutions and slow at touching many pixels one by one, so pictures enter by
     space-to-depth and leave by pixel shuffle, and every layer in between works at 32×32 or less. Each side's colours
@@ -23,7 +24,7 @@ class Light(SharedEncoderAutoencoder):
     deviation: Tensor
 
     def __init__(self) -> None:
-        super().__init__(_encoder(), _decoder(), _decoder())
+        super().__init__(_encoder(), _Decoder(), _Decoder())
         self.register_buffer("mean", torch.full((2, 3, 1, 1), 0.5))
         self.register_buffer("deviation", torch.full((2, 3, 1, 1), 0.25))
 
@@ -32,23 +33,28 @@ class Light(SharedEncoderAutoencoder):
         row = 0 if side == "a" else 1
         return (faces - self.mean[row]) / self.deviation[row]
 
+    def decode(self, codes: Tensor, side: Side) -> Decoded:
+        """The face of ``side`` that ``codes`` describe, with its mask."""
+        return Decoded(*(self.decoder_a if side == "a" else self.decoder_b)(codes))
+
     def set_colours(self, statistics: dict[Side, tuple[Tensor, Tensor]]) -> None:
         """Keep each side's mean and deviation of colours, float (3,) in [0, 1]; they are saved with the weights."""
         for row, (mean, deviation) in enumerate((statistics["a"], statistics["b"])):
             self.mean[row], self.deviation[row] = mean.view(3, 1, 1), deviation.view(3, 1, 1)
 
 
-class _Residual(nn.Module):
-    """x + conv(act(conv(x))), then the activation."""
+class _Decoder(nn.Module):
+    """8 → 16 → 32 pixels by pixel shuffle, then from each of these 4×4 pixels of RGB and one of the mask."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.first = _conv(channels, channels)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        self.activation = nn.LeakyReLU(_SLOPE, inplace=True)
+        self.grow = nn.Sequential(_conv(128, 512), nn.PixelShuffle(2), _conv(128, 256), nn.PixelShuffle(2))
+        self.paint = nn.Conv2d(64, 3 * _STEP**2 + 1, 3, padding=1)
+        self.unfold = nn.PixelShuffle(_STEP)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.activation(x + self.second(self.first(x)))
+    def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        layers = self.paint(self.grow(codes))
+        return self.unfold(layers[:, 1:]) + 0.5, layers[:, :1].sigmoid()
 
 
 def _conv(channels: int, filters: int, stride: int = 1) -> nn.Sequential:
@@ -58,29 +64,14 @@ def _conv(channels: int, filters: int, stride: int = 1) -> nn.Sequential:
 def _encoder() -> nn.Sequential:
     """128 → (space to depth) 32 → 16 → 8 → 4 pixels, dense code, back to 8×8×128."""
     return nn.Sequential(
-        nn.PixelUnshuffle(4),
-        _conv(48, 64),
-        _conv(64, 128, stride=2),
-        _conv(128, 192, stride=2),
-        _conv(192, 256, stride=2),
+        nn.PixelUnshuffle(_STEP),
+        _conv(3 * _STEP**2, 48),
+        _conv(48, 96, stride=2),
+        _conv(96, 160, stride=2),
+        _conv(160, 256, stride=2),
         nn.Flatten(),
         nn.Linear(4 * 4 * 256, CODE),
         nn.Linear(CODE, 8 * 8 * 128),
         nn.Unflatten(1, (128, 8, 8)),
         nn.LeakyReLU(_SLOPE, inplace=True),
-    )
-
-
-def _decoder() -> nn.Sequential:
-    """8 → 16 → 32 pixels by pixel shuffle, then 4×4 output pixels of RGB and mask from each."""
-    return nn.Sequential(
-        _conv(128, 512),
-        nn.PixelShuffle(2),
-        _Residual(128),
-        _conv(128, 256),
-        nn.PixelShuffle(2),
-        _conv(64, 64),
-        nn.Conv2d(64, 4 * 16, 3, padding=1),
-        nn.PixelShuffle(4),
-        nn.Sigmoid(),
     )
