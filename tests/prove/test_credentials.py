@@ -3,6 +3,7 @@
 import datetime as dt
 import http.server
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from likeness.errors import BadMediaError, CredentialError
+from likeness.errors import BadMediaError, CredentialError, StorageError
 from likeness.prove import credentials
 from likeness.prove.credentials import Claim, read, sign
 from likeness.prove.home import private_folder
@@ -259,6 +260,20 @@ def test_cut_off_files_are_read_without_a_crash(make_file: MakeFile, share: floa
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     assert read(path).state in ("absent", "invalid")
+
+
+def test_full_disk_is_named_and_leaves_nothing(make_file: MakeFile, tmp_path: Path) -> None:
+    local_identity()
+    source, out = make_file("a.png"), tmp_path / "out" / "a.png"
+    Image.effect_noise((256, 256), 90).save(source)
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (source.stat().st_size // 2, unlimited[1]))
+    try:
+        with pytest.raises(StorageError, match="could not be written: File too large"):
+            sign(source, out, PORTRAIT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert list(out.parent.iterdir()) == []
 
 
 def test_missing_file_is_one_clear_line(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Ingredients have states of their own, because a sound claim over a broken ingred
 Nothing is ever fetched from the network.
 """
 
+import io
 import json
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -141,17 +142,36 @@ def _read(path: Path, context: c2pa.Context) -> Credentials:
 def _sign_once(
     source_file: Path, signed_file: Path, claim: Claim, ingredient: Path | None, identity: Identity, hashing: Hashing
 ) -> None:
+    destination: _Destination | None = None
     with ExitStack() as stack:
         try:
             context = stack.enter_context(_context(identity.certificates_pem, hashing))
             builder = stack.enter_context(_builder(claim, ingredient, context))
             signer = stack.enter_context(_signer(identity))
-            with source_file.open("rb") as content, signed_file.open("w+b") as signed:
-                builder.sign(signer, _media_type(source_file), content, signed)
+            destination = stack.enter_context(_Destination(signed_file))
+            content = stack.enter_context(source_file.open("rb"))
+            builder.sign(signer, _media_type(source_file), content, destination)
         except c2pa.C2paError as error:
+            if destination is not None and destination.failure is not None:
+                raise destination.failure from error
             raise CredentialError(
                 f"{claim.title} could not be signed: {_one_line(error)}. Check that the file plays and try again."
             ) from error
+
+
+class _Destination(io.BufferedRandom):
+    """A file to write and read back that remembers why writing failed, which the SDK reports as a bare "Io"."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path, "w+"))
+        self.failure: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        try:
+            return super().write(content)
+        except OSError as error:
+            self.failure = error
+            raise
 
 
 def _context(anchors: str, hashing: Hashing = "whole") -> c2pa.Context:
