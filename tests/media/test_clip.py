@@ -5,16 +5,20 @@ import logging
 import re
 import resource
 import zlib
+from dataclasses import replace
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from made_media import Recipe, make_clip, number_in, numbered, tone
 from PIL import Image
 
 from likeness.errors import BadMediaError
 from likeness.media.clip import Limits, open_clip
+from likeness.media.sniff import PICTURES
 
 VIDEOS = {
     "mp4": Recipe("mp4", "libx264", "aac"),
@@ -307,3 +311,38 @@ def test_a_stream_that_outlasts_its_claim_is_stopped(tmp_path):
     assert open_clip(path).duration_s == pytest.approx(2.0, abs=0.1)
     with pytest.raises(BadMediaError, match="limit"):
         open_clip(path, Limits(max_duration_s=1.0))
+
+
+@pytest.fixture(scope="module")
+def small_files(tmp_path_factory):
+    """One small file of each container, as bytes."""
+    folder = tmp_path_factory.mktemp("small")
+    files = {}
+    for container, recipe in {**VIDEOS, **SOUNDS}.items():
+        silent = replace(recipe, audio=None) if recipe.video else recipe
+        frames = numbers(6) if recipe.video else ()
+        files[container] = make_clip(folder / container, silent, frames, samples=tone(0.2)).read_bytes()
+    for container, plugin in PICTURES.items():
+        Image.fromarray(numbered(3, 32, 32)).save(folder / container, plugin)
+        files[container] = (folder / container).read_bytes()
+    return files
+
+
+@pytest.mark.parametrize("container", [*VIDEOS, *SOUNDS, *PICTURES])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), max_size=12), kept=st.floats(0.3, 1.0))
+def test_any_damage_ends_in_frames_or_one_line(small_files, tmp_path, container, changes, kept):
+    content = bytearray(small_files[container])
+    for place, value in changes:
+        content[int(place**3 * len(content))] = value  # mostly in the headers
+    path = tmp_path / "damaged"
+    path.write_bytes(content[: int(kept * len(content))])
+    refusal = ""
+    try:
+        clip = open_clip(path, Limits(max_pixels=4_000_000, max_duration_s=600))
+        times = [frame.time_s for frame in clip.frames()]
+        assert np.all(np.diff(times) > 0)
+        assert all(block.dtype == np.float32 and block.shape[1] == clip.channels for block in clip.samples())
+    except BadMediaError as error:
+        refusal = str(error)
+    assert "\n" not in refusal

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from likeness.errors import BadMediaError
 from likeness.media.frame import Frame
@@ -18,6 +18,7 @@ _ANIMATED = ("gif", "webp", "png", "avif")  # pages of a TIFF and the previews i
 _UNTIMED_S = 0.1  # what browsers show a frame for that claims no time at all
 _ORIENTATION_TAG = 0x0112
 _DEGREES = {3: 180, 4: 180, 5: 270, 6: 90, 7: 90, 8: 270}  # clockwise turn of an EXIF orientation, mirrors aside
+# What Pillow's plugins raise on damaged files, found by corrupting some of each format.
 _DAMAGE = (
     OSError,
     ValueError,
@@ -26,8 +27,9 @@ _DAMAGE = (
     KeyError,
     IndexError,
     TypeError,
+    RuntimeError,
+    ArithmeticError,
     struct.error,
-    UnidentifiedImageError,
 )
 
 

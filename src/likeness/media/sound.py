@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
@@ -90,12 +91,15 @@ class _Converter:
         self._resampler: AudioResampler | None = None
 
     def convert(self, frame: AudioFrame) -> np.ndarray:
-        """Float32 (n, channels)."""
+        """Float32 (n, channels); nothing where the frame cannot be converted."""
         described = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if self._resampler is None or described != self._input:
-            self._layout = self._layout or frame.layout.name
-            self._resampler = AudioResampler(format="flt", layout=self._layout, rate=self._rate)
-            self._input = described
         frame.pts = None  # the clock above keeps time; the resampler must not fill or squeeze
-        blocks = [out.to_ndarray().reshape(-1, self._channels) for out in self._resampler.resample(frame)]
-        return np.concatenate(blocks) if blocks else np.empty((0, self._channels), np.float32)
+        try:
+            if self._resampler is None or described != self._input:
+                self._layout = self._layout or frame.layout.name
+                self._resampler = AudioResampler(format="flt", layout=self._layout, rate=self._rate)
+                self._input = described
+            blocks = [out.to_ndarray().reshape(-1, self._channels) for out in self._resampler.resample(frame)]
+        except (av.FFmpegError, ValueError):  # damage that decodes to an impossible format
+            self._resampler, blocks = None, []
+        return np.clip(np.concatenate(blocks), -1, 1) if blocks else np.empty((0, self._channels), np.float32)
