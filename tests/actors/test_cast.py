@@ -12,7 +12,7 @@ from likeness.actors.truth import Truth
 from likeness.errors import MissingDataError, SettingsError
 
 needs_face_model = pytest.mark.skipif("LIKENESS_DATA" not in os.environ, reason="LIKENESS_DATA is not set")
-SMALL = CastSettings(actors=2, seconds=0.2, size=64, supersampling=1, silent=True, paired=True, workers=1)
+SMALL = CastSettings(actors=2, seconds=0.08, size=64, supersampling=1, silent=True, workers=1)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,5 @@ def test_a_cast_is_filmed_interrupted_and_resumed(tmp_path: Path) -> None:
     assert sorted(clip.path.name for clip in finished) == sorted(clip.path.name for clip in planned)
     assert all(clip.is_finished for clip in planned)
     assert seen[0].path.stat().st_mtime_ns == kept, "a finished clip is not filmed again"
-    own, pair = (Truth.load(clip.path.with_suffix(".npz")) for clip in planned[:2])
-    assert own.actor != pair.actor
-    assert np.array_equal(own.head, pair.head)
+    first, second = (Truth.load(clip.path.with_suffix(".npz")) for clip in planned)
+    assert first.actor != second.actor

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from likeness.actors.expressions import EXPRESSION_NAMES
@@ -36,8 +37,8 @@ FOCAL = (3.4, 7.4)  # in half picture heights: heads from a third of the picture
 @dataclass(frozen=True)
 class StillSettings:
     people: int = 1500
-    stills_a_person: int = 4
-    people_a_shard: int = 20
+    stills_a_person: int = 6
+    people_a_shard: int = 5
     size: int = 192
     supersampling: int = 2
     first_seed: int = 100_000  # away from the seeds that `likeness cast` and the tests use
@@ -94,14 +95,18 @@ def render(out: Path, settings: StillSettings, workers: int) -> None:
     firsts = range(settings.first_seed, settings.first_seed + settings.people, settings.people_a_shard)
     missing = [first for first in firsts if not shard_path(out, first).is_file()]
     spawning = multiprocessing.get_context("spawn")
-    ignore_ctrl_c = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
-    with ProcessPoolExecutor(workers, spawning, initializer=ignore_ctrl_c) as pool:
+    with ProcessPoolExecutor(workers, spawning, initializer=_start_worker) as pool:
         try:
             shards = pool.map(partial(render_shard, out=out, settings=settings), missing)
             for _ in tracked(shards, "Rendering", total=len(missing), unit="shards"):
                 pass
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends the workers after their shard
+    cv2.setNumThreads(1)
 
 
 def main() -> None:

@@ -135,7 +135,7 @@ _MOUTH_SHAPES: Mapping[str, Mapping[str, float]] = {
     "sibilant": {"jawOpen": 0.05, "mouthStretch": 0.28, "mouthLowerDown": 0.35, "mouthUpperUp": 0.16},
     "postalveolar": {"jawOpen": 0.10, "mouthFunnel": 0.50, "mouthPucker": 0.18},
     "velar": {"jawOpen": 0.24, "mouthLowerDown": 0.14},
-    "open": {"jawOpen": 0.60, "mouthLowerDown": 0.18, "mouthUpperUp": 0.12},
+    "open": {"jawOpen": 0.52, "mouthLowerDown": 0.18, "mouthUpperUp": 0.12},
     "spread": {"jawOpen": 0.22, "mouthSmile": 0.20, "mouthStretch": 0.22, "mouthLowerDown": 0.18},
     "rounded": {"jawOpen": 0.24, "mouthPucker": 0.52, "mouthFunnel": 0.30},
 }
