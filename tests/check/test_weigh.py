@@ -31,7 +31,7 @@ SPECIFICATION = [
     ("two genuine cues", "video", [1], [said(-0.5), said(-0.4, 1, "motion")], "no_sign", -0.7, "no proof"),
     ("one genuine cue", "video", [1], [said(-0.7), silent()], "cannot_tell", -0.7, "not every face"),
     ("cues contradict", "video", [1], [said(0.7), said(-0.5, 1, "motion")], "cannot_tell", 0.2, "too thin"),
-    ("credentials decide", "video", [1], [said(4, None, "credentials"), silent()], "synthetic", 4.0, "credentials says"),
+    ("credentials decide", "video", [1], [said(4, None, "signer"), silent()], "synthetic", 4.0, "signer says"),
     ("credentials, no face", "picture", [], [said(4, None, "credentials")], "synthetic", 4.0, "credentials says"),
     ("credentials of a sound", "sound", [], [said(2, None, "credentials")], "synthetic", 2.0, "credentials says"),
     ("credentials add in full", "video", [1], [said(2, None), said(-0.5)], "synthetic", 1.5, "32 times"),
@@ -100,7 +100,8 @@ def test_verdict_follows_from_the_number(of_face: list[float], of_file: list[flo
 
 @pytest.mark.parametrize(
     ("llr", "words"),
-    [(None, "no opinion"), (0.2, "no support"), (0.31, "weak"), (1, "moderate support"), (-1.2, "moderate support for “as"),
+    [(None, "no opinion"), (0.2, "no support"), (0.31, "weak"), (1, "moderate support"),
+     (-1.2, "moderate support for “as"),
      (2.0, "moderately strong"), (3.0, "strong"), (4.0, "very strong"), (6.5, "extremely strong")],
 )  # fmt: skip
 def test_verbal_scale_is_that_of_enfsi(llr: float | None, words: str) -> None:

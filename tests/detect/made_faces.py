@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 import cv2
@@ -60,8 +61,13 @@ def clip_of(path: Path, images: list[np.ndarray], rate: int = 25) -> Clip:
     return open_clip(path)
 
 
+def video(kind: Literal["video", "picture"] = "video") -> Clip:
+    """A clip for examiners that look at tracks only: nothing is decoded, so there is no file."""
+    return Clip(Path("none.mkv"), kind, "matroska", SIZE, SIZE, Fraction(25), 250, 10.0, None, None, 0)
+
+
 def moving_track(count: int, rate: float = 25.0, tremble: float = 0.0, seed: int = 0) -> Track:
-    """A face that sways smoothly, with a little noise on every landmark; brows and nose tremble by ``tremble`` pixels."""
+    """A face that sways smoothly, with noise of 0.15 px on every landmark; brows and nose tremble by ``tremble`` px."""
     rng = np.random.default_rng(seed)
     faces = []
     for i in range(count):

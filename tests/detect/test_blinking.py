@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_faces import face, landmarks_at
+from made_faces import face, landmarks_at, video
 
 from likeness.detect.cues.blinking import (
     Blinking,
@@ -22,7 +22,9 @@ SETTINGS = BlinkingSettings()
 def blinking_track(
     seconds: float, at: list[float], rate: float = 25.0, width: float = 110.0, duration: float = 0.2
 ) -> Track:
-    """A face that blinks at the times ``at``: the lids follow a raised cosine of twice ``duration`` (its width at half depth)."""
+    """A face that blinks at the times ``at``: the lids follow a raised cosine of twice ``duration`` (its width at half
+    depth).
+    """
     rng = np.random.default_rng(3)
     faces = []
     for i in range(round(seconds * rate)):
@@ -33,7 +35,7 @@ def blinking_track(
 
 
 def examine(track: Track):
-    return Blinking().examine(None, [track])[0]  # type: ignore[arg-type]
+    return Blinking().examine(video(), [track])[0]
 
 
 def test_aspect_ratio_is_height_over_width() -> None:
@@ -95,8 +97,12 @@ def test_abstains_where_landmarks_are_noise() -> None:
     assert "followed closely enough" in (examine(Track(1, faces)).abstained or "")
 
 
+def test_a_picture_shows_no_blinking() -> None:
+    assert "picture" in (Blinking().examine(video("picture"), [blinking_track(1, [])])[0].abstained or "")
+
+
 def test_no_face_is_an_abstention() -> None:
-    assert Blinking().examine(None, [])[0].abstained  # type: ignore[arg-type]
+    assert Blinking().examine(video(), [])[0].abstained
 
 
 @settings(max_examples=50)

@@ -18,7 +18,7 @@ CALIBRATION = CueCalibration(
         "softness": Feature(centre=0.2, scale=0.2, weight=1.0, genuine=[0.0, 0.1, 0.2, 0.3, 0.4], frame_high=0.5),
         "step": Feature(centre=1.0, scale=2.0, weight=0.2, genuine=[-1.0, 0.0, 1.0, 2.0, 6.0]),
     },
-    intercept=0.0, bound=0.7, genuine_people=5, genuine_clips=5, synthetic_clips=5, population="made",
+    intercept=0.0, bound=0.7, share_marked=0.5, genuine_people=5, genuine_clips=5, synthetic_clips=5, population="made",
 )  # fmt: skip
 
 

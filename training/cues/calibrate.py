@@ -34,13 +34,20 @@ from likeness.progress import tracked
 RIDGE = 2.0  # as strong as two clips' worth of disagreement
 MOST_EVIDENCE = 0.7  # log10: five times; no cue alone may claim more, whatever the fit
 REDRAWN_PER_CLIP = 2
-RECOMPRESSED_QUALITIES = (60, 85)
+RECOMPRESSED_QUALITIES = (70,)
 FRAME_SHARE = 0.05  # of genuine moments above what the figures call high
 
 MAIN_FEATURE = {"seam": "softness", "motion": "jitter"}  # the one that is drawn over time
 
 _UNCALIBRATED = CueCalibration(
-    features={}, intercept=0, bound=0, genuine_people=0, genuine_clips=0, synthetic_clips=0, population=""
+    features={},
+    intercept=0,
+    bound=0,
+    share_marked=0,
+    genuine_people=0,
+    genuine_clips=0,
+    synthetic_clips=0,
+    population="",
 )
 
 
@@ -82,6 +89,8 @@ def measure_clip(clip: GenuineClip, seed: int) -> list[Row]:
     if track is None:
         return []
     rows = _rows(clip, "genuine", footage, track)
+    if not rows:
+        return []  # too small, too short or too still for every cue: nor would a variant of it be measured
     for quality in RECOMPRESSED_QUALITIES:
         again = recompressed(footage, quality)
         rows += _rows(clip, "recompressed", again, main_face(again))

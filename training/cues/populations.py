@@ -7,6 +7,9 @@ from typing import Literal
 from likeness.errors import MissingDataError
 
 Part = Literal["calibrate", "evaluate"]
+Population = Literal["talking heads", "signing", "actors"]
+
+MOST_OF_ONE_PERSON = 8  # clips: more of one man would only take longer
 
 # GRID clips are named by sentence; these show one man (id2), and all s1_… clips show the man of bbaf2n.
 _SAME_PERSON = {"id2_vcd_swwp2s": "grid id2", "pwij3p": "grid id2", "bbaf2n": "grid s1"}
@@ -26,7 +29,7 @@ class GenuineClip:
 
     path: Path
     person: str
-    population: Literal["talking heads", "signing", "actors"]
+    population: Population
     part: Part
 
 
@@ -36,13 +39,23 @@ def genuine_clips(data: Path, actors: list[Path]) -> list[GenuineClip]:
     Every second person of a population, in the order of their names, is kept for the evaluation.
     Raises MissingDataError where the data folder lacks the clips.
     """
-    heads = [(path, _talking_head(path.stem)) for path in sorted((data / "talking_heads").glob("*.mpg"))]
+    same_man = sorted((data / "talking_heads").glob("s1_*.mpg"))[MOST_OF_ONE_PERSON:]
+    heads = [
+        (path, _talking_head(path.stem))
+        for path in sorted((data / "talking_heads").glob("*.mpg"))
+        if path not in same_man
+    ]
     signers = [(path, _signer(path.stem)) for path in sorted((data / "signing").glob("*.mkv"))]
     filmed = [(path, path.stem.split("-")[0]) for path in sorted(actors)]
     if not heads:
         raise MissingDataError(f"{data} has no talking_heads/*.mpg. Point LIKENESS_DATA at the data folder.")
     found: list[GenuineClip] = []
-    for population, clips in (("talking heads", heads), ("signing", signers), ("actors", filmed)):
+    populations: dict[Population, list[tuple[Path, str]]] = {
+        "talking heads": heads,
+        "signing": signers,
+        "actors": filmed,
+    }
+    for population, clips in populations.items():
         people = sorted({person for _, person in clips})
         parts: dict[str, Part] = {who: ("evaluate", "calibrate")[i % 2] for i, who in enumerate(people)}
         found += [GenuineClip(path, person, population, parts[person]) for path, person in clips]

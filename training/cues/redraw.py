@@ -53,7 +53,7 @@ def drawn_settings(seed: int) -> RedrawSettings:
         feather=float(rng.uniform(0.03, 0.08)) * size,
         tremble=float(rng.uniform(0.0005, 0.004)) * size,
         shift=(float(shift[0]), float(shift[1]), float(shift[2])),
-        flicker=float(10 ** rng.uniform(-1.5, -0.3)),
+        flicker=float(10 ** rng.uniform(-2.0, -0.7)),
         poisson=bool(rng.random() < 0.4),
         seed=seed,
     )

@@ -65,7 +65,7 @@ def check_file(path: Path, settings: CheckSettings | None = None) -> Report:
     findings = [
         finding
         for examiner in tracked(EXAMINERS, f"Examining {clip.path.name}", len(EXAMINERS), "examiners")
-        for finding in examine(examiner(), clip, tracks)
+        for finding in examine(examiner, clip, tracks)
     ]
     weighing = weigh(clip.kind, [track.id for track in tracks], findings, settings.weigh)
     return Report(
@@ -91,10 +91,10 @@ def check_file(path: Path, settings: CheckSettings | None = None) -> Report:
     )
 
 
-def examine(examiner: Examiner, clip: Clip, tracks: list[Track]) -> list[Finding]:
+def examine(examiner: type[Examiner], clip: Clip, tracks: list[Track]) -> list[Finding]:
     """What ``examiner`` finds; where it fails on this file, an abstention that says why."""
     try:
-        return examiner.examine(clip, tracks)
+        return examiner().examine(clip, tracks)
     except LikenessError as error:
         return [abstention(examiner.name, str(error))]
 

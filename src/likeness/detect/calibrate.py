@@ -48,26 +48,32 @@ class Feature(BaseModel):
 
 
 class CueCalibration(BaseModel):
-    """What one cue's numbers are worth as evidence, with the populations that say so."""
+    """What one cue's numbers are worth as evidence, with the populations that say so.
+
+    ``share_marked``: of all synthetic faces only this share is taken to bear the marks that the fit has seen; the
+    others measure as genuine ones. So the absence of marks is never worth more than log10(1 − share_marked).
+    """
 
     model_config = ConfigDict(frozen=True)
 
     features: dict[str, Feature]
     intercept: float
     bound: float
+    share_marked: float
     genuine_people: int
     genuine_clips: int
     synthetic_clips: int
     population: str
 
     def llr(self, values: dict[str, float]) -> float:
-        """log10 likelihood ratio of the measured ``values`` (by feature), within ± ``bound``; a missing feature says
+        """log10 likelihood ratio of the measured ``values`` (by feature), within ± ``bound``; a missing one says
         nothing.
         """
-        log_odds = self.intercept + sum(
-            self.features[name].weight * self.features[name].standardised(v) for name, v in values.items()
-        )
-        return float(np.clip(log_odds / np.log(10), -self.bound, self.bound))
+        log_odds = self.intercept
+        for name, value in values.items():
+            log_odds += self.features[name].weight * self.features[name].standardised(value)
+        ratio = self.share_marked * np.exp(log_odds) + 1 - self.share_marked
+        return float(np.clip(np.log10(ratio), -self.bound, self.bound))
 
 
 class Calibrations(BaseModel):
@@ -99,12 +105,16 @@ class Measured:
 
 @dataclass(frozen=True)
 class FitSettings:
-    """``ridge``: how strongly weights are pulled to 0, in clips. ``bound`` in log10. ``frame_high`` by feature."""
+    """``ridge``: how strongly weights are pulled to 0, in clips. ``bound`` in log10. ``frame_high`` by feature.
+
+    ``share_marked`` as in `CueCalibration`.
+    """
 
     bound: float
     ridge: float
     population: str
     frame_high: dict[str, float] = field(default_factory=dict)
+    share_marked: float = 0.5
 
 
 def fit(
@@ -139,6 +149,7 @@ def fit(
         features=features,
         intercept=round(intercept, 4),
         bound=settings.bound,
+        share_marked=settings.share_marked,
         genuine_people=len({row.person for row in genuine}),
         genuine_clips=len(reference),
         synthetic_clips=len(synthetic),

@@ -89,6 +89,8 @@ class Blinking(Examiner):
         """One finding for each track."""
         if not tracks:
             return [abstention(self.name, "No face was found, so there are no eyes to watch.")]
+        if clip.kind != "video":
+            return [abstention(self.name, "A single picture shows no blinking.", track.id) for track in tracks]
         return [self._examine_track(track) for track in tracks]
 
     def _examine_track(self, track: Track) -> Finding:

@@ -64,6 +64,8 @@ class Motion(Examiner):
         """One finding for each track."""
         if not tracks:
             return [abstention(self.name, "No face was found, so there is no motion to follow.")]
+        if clip.kind != "video":
+            return [abstention(self.name, "A single picture shows no motion.", track.id) for track in tracks]
         reasons = {track.id: self.reason_to_abstain(track) for track in tracks}
         measures = self.measure(clip, [track for track in tracks if not reasons[track.id]])
         return [self._finding(track.id, reasons[track.id], measures.get(track.id)) for track in tracks]

@@ -76,9 +76,7 @@ class Seam(Examiner):
     def reason_to_abstain(self, clip: Clip, track: Track) -> str | None:
         """Why this track cannot be measured, before any frame is decoded; None where it can."""
         if clip.kind != "video":
-            return (
-                "The edge of the face was calibrated on moving footage only, so a single picture is not judged by it."
-            )
+            return "This examiner is calibrated on moving footage only, so it does not judge a single picture."
         faces = self._usable(track)
         if len(faces) < self.settings.least_frames:
             return (

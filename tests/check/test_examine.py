@@ -1,0 +1,119 @@
+"""One file from opening to report: what is looked at, and that a failing examiner abstains."""
+
+import wave
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from likeness.check.examine import EXAMINERS, CheckSettings, check_file, examine, prominent, spans_to_examine, watch
+from likeness.errors import BadMediaError
+from likeness.examiner import Examiner, Finding
+from likeness.faces.face import Face, Track
+from likeness.footage import footage
+from likeness.media.clip import Clip, open_clip
+
+
+@pytest.fixture(scope="module")
+def faceless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten seconds of noise at 5 frames a second."""
+    path = tmp_path_factory.mktemp("made") / "noise.mp4"
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(5))
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for _ in range(50):
+            image = rng.integers(0, 255, (64, 96, 3), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_a_clip_without_a_face_is_cannot_tell_with_its_own_reason(faceless: Path) -> None:
+    report = check_file(faceless)
+    assert (report.verdict, report.llr, report.faces) == ("cannot_tell", None, [])
+    assert report.reason.startswith("No face was found")
+    assert {finding.examiner for finding in report.findings} == {examiner.name for examiner in EXAMINERS}
+    assert len(report.views) == CheckSettings().views
+
+
+def test_a_sound_is_cannot_tell_with_its_own_reason(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "tone.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes((8000 * np.sin(np.arange(8000) / 5)).astype("<i2").tobytes())
+    report = check_file(tmp_path / "tone.wav")
+    assert (report.kind, report.verdict, report.views) == ("sound", "cannot_tell", [])
+    assert report.reason.startswith("This file holds sound only")
+
+
+def test_a_picture_without_a_face(tmp_path: Path) -> None:
+    Image.new("RGB", (120, 80), (90, 120, 150)).save(tmp_path / "wall.png")
+    report = check_file(tmp_path / "wall.png")
+    assert (report.kind, report.verdict, len(report.views)) == ("picture", "cannot_tell", 1)
+
+
+def test_a_file_that_is_no_medium_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    with pytest.raises(BadMediaError) as refused:
+        check_file(tmp_path / "empty.mp4")
+    assert "\n" not in str(refused.value)
+
+
+def test_the_shipped_actor_is_followed_and_examined() -> None:
+    report = check_file(footage().heldout.path)
+    assert len(report.faces) == 1
+    face = report.faces[0]
+    assert face.track == 1
+    assert sum(end - start for start, end in face.spans) > 0.9 * report.duration_s
+    assert all(view.boxes for view in report.views)
+    said = {finding.examiner: finding for finding in report.findings if finding.track == 1}
+    assert "blinking needs 6 s" in (said["blinking"].abstained or "")
+    assert said["seam"].llr is not None
+    assert said["motion"].llr is not None
+    assert report.record()["file"] == str(footage().heldout.path)
+
+
+class Broken(Examiner):
+    name = "broken"
+
+    def examine(self, clip: Clip, tracks: list[Track]) -> list[Finding]:
+        raise BadMediaError("The second half cannot be decoded. Copy the file again.")
+
+
+def test_an_examiner_that_fails_abstains(faceless: Path) -> None:
+    found = examine(Broken, open_clip(faceless), [])
+    assert [finding.abstained for finding in found] == ["The second half cannot be decoded. Copy the file again."]
+
+
+def test_a_long_clip_is_looked_at_in_parts(faceless: Path) -> None:
+    settings = CheckSettings(longest_s=3.0, windows=3, views=3)
+    watched = watch(open_clip(faceless), settings)
+    assert [tuple(map(round, span)) for span in watched.examined] == [(0, 1), (4, 6), (9, 10)]
+    assert [round(view.time_s) for view in watched.views] == [0, 5, 9] or len(watched.views) == 3
+
+
+@pytest.mark.parametrize("duration", [0.0, 1.0, 120.0, 120.5, 7200.0])
+def test_examined_spans_lie_inside_the_clip_in_order(duration: float) -> None:
+    settings = CheckSettings()
+    spans = spans_to_examine(duration, settings)
+    assert spans[0][0] == 0
+    assert spans[-1][1] == pytest.approx(duration, abs=0.01)
+    assert sum(end - start for start, end in spans) == pytest.approx(min(duration, settings.longest_s), abs=0.1)
+    assert all(a[1] <= b[0] + 0.01 for a, b in pairwise(spans))
+
+
+def test_a_crowd_is_cut_to_the_most_prominent(faceless: Path) -> None:
+    def faces(count: int, width: float) -> Iterator[Face]:
+        for i in range(count):
+            yield Face(i, i / 25, (0, 0, width, width), np.zeros((68, 2), np.float32), 0.9, 0, 0, 0, 0.5)
+
+    tracks = [Track(i, list(faces(50, 20.0 + i))) for i in range(12)] + [Track(99, list(faces(3, 500.0)))]
+    kept = prominent(tracks, open_clip(faceless), CheckSettings())
+    assert [track.id for track in kept] == list(range(4, 12))
