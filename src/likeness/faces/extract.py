@@ -102,9 +102,9 @@ def extract(
 ) -> FaceSet:
     """Save every face of ``clips`` (videos or pictures) in the folder ``out`` and return what is there.
 
-    Called again with the same settings, it goes on where it stopped, leaves finished clips alone and does not bring back
-    what people have deleted. Raises NoFaceError where there is no face in any of them, BadMediaError for a file that
-    cannot be opened (before any work is done), FaceSetError where ``out`` holds something else.
+    Called again with the same settings, it goes on where it stopped, leaves finished clips alone and does not bring
+    back what people have deleted. Raises NoFaceError where there is no face in any of them, BadMediaError for a file
+    that cannot be opened (before any work is done), FaceSetError where ``out`` holds something else.
     """
     if not clips:
         raise SettingsError("No clip was named. Give one or more videos or pictures.")

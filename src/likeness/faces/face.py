@@ -21,9 +21,10 @@ OUTER_EYE_CORNERS = (36, 45)
 class Face:
     """One face in one frame.
 
-    ``frame`` counts from 0 and ``time_s`` is that frame's true time in seconds. ``box`` is (x0, y0, x1, y1) around the landmarks
-    and ``landmarks`` float32 (68, 2) in iBUG order, both in pixels of the upright frame. ``confidence`` and ``quality`` (sharpness, size,
-    visibility) lie in [0, 1]. Angles are degrees: ``yaw`` > 0 turns to the image's right, ``pitch`` > 0 looks up, ``roll`` > 0 leans clockwise in the image.
+    ``frame`` counts from 0 and ``time_s`` is that frame's true time in seconds. ``box`` is (x0, y0, x1, y1) around the
+    landmarks and ``landmarks`` float32 (68, 2) in iBUG order, both in pixels of the upright frame. ``confidence`` and
+    ``quality`` (sharpness, size, visibility) lie in [0, 1]. Angles are degrees: ``yaw`` > 0 turns to the image's right,
+    ``pitch`` > 0 looks up, ``roll`` > 0 leans clockwise in the image.
     """
 
     frame: int

@@ -1,6 +1,6 @@
 """Find every face of a picture: Haar proposals, confirmed and placed by the landmark network."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,13 +17,14 @@ Box = tuple[float, float, float, float]
 class FinderSettings:
     """``threshold`` is on the network's presence; the shipped value was chosen on validation pictures.
 
-    Where the first search finds nothing, it is repeated with every single Haar hit, then leaning by ±``retry_turn_deg``.
+    Where the first search finds nothing, it is repeated with every single Haar hit, then for faces that lean by
+    ±``retry_turn_deg``.
     """
 
     threshold: float = 0.5
     glance: float = 0.05  # presence on the first, badly placed crop below which a proposal is dropped
     same_face_overlap: float = 0.3  # intersection over union
-    search: ProposalSettings = ProposalSettings()
+    search: ProposalSettings = field(default_factory=ProposalSettings)
     retry_turn_deg: float = 35.0
     retry: bool = True
 

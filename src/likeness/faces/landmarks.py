@@ -17,8 +17,11 @@ _LIKELY_SPREAD = 0.03  # of the outer-eye distance: what the network claims of a
 
 @dataclass(frozen=True, eq=False)
 class Located:
-    """What the network says of one crop. ``landmarks`` float32 (68, 2) in pixels of the picture, ``presence`` in [0, 1],
-    ``spread`` float32 (68,): expected error of each landmark in units of the outer-eye distance."""
+    """What the network says of one crop.
+
+    ``landmarks`` float32 (68, 2) in pixels of the picture, ``presence`` in [0, 1], ``spread`` float32 (68,): expected
+    error of each landmark in units of the outer-eye distance.
+    """
 
     landmarks: np.ndarray
     presence: float
@@ -26,7 +29,7 @@ class Located:
 
     @property
     def visibility(self) -> float:
-        """Share of the landmarks, in [0, 1], that the network sees well; less where hands, frames or the dark hide them."""
+        """Share of the landmarks, in [0, 1], that the network sees well; hands, rims and the dark take from it."""
         return float(np.mean(np.clip(_LIKELY_SPREAD * 2 / self.spread, 0, 1)))
 
 

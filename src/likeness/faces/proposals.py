@@ -27,7 +27,7 @@ class ProposalSettings:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A square of the picture that may hold a face: ``centre`` (x, y) and ``side`` in pixels, leaning by ``turn_deg``."""
+    """A square of the picture that may hold a face: ``centre`` (x, y), ``side`` in pixels, leaning by ``turn_deg``."""
 
     centre: tuple[float, float]
     side: float
@@ -66,12 +66,14 @@ def _detect(name: str, grey: np.ndarray, settings: ProposalSettings) -> list[tup
     boxes, weights = _cascade(name).detectMultiScale2(
         grey, scaleFactor=settings.scale_step, minNeighbors=settings.neighbours, minSize=smallest
     )
-    return [(*map(float, box[:3]), float(weight)) for box, weight in zip(boxes, weights, strict=True)]
+    return [
+        (float(x), float(y), float(side), float(weight)) for (x, y, side, _), weight in zip(boxes, weights, strict=True)
+    ]
 
 
 @lru_cache(maxsize=4)
 def _cascade(name: str) -> cv2.CascadeClassifier:
-    return cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / f"{name}.xml"))
+    return cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / f"{name}.xml"))
 
 
 def _turned(grey: np.ndarray, turn_deg: float) -> tuple[np.ndarray, np.ndarray]:

@@ -21,7 +21,8 @@ def sharpness_of(image: np.ndarray, landmarks: np.ndarray) -> float:
 def quality_of(image: np.ndarray, landmarks: np.ndarray, visibility: float) -> float:
     """Geometric mean, in [0, 1], of sharpness, size and ``visibility`` (the share of landmarks that are seen well).
 
-    ``image`` uint8 RGB, ``landmarks`` (68, 2) in its pixels. Size counts in full from 60 px between the outer eye corners.
+    ``image`` uint8 RGB, ``landmarks`` (68, 2) in its pixels. Size counts in full from 60 px between the outer eye
+    corners.
     """
     right, left = landmarks[36], landmarks[45]
     size = min(1.0, float(np.linalg.norm(left - right)) / _FULL_SIZE_PX)

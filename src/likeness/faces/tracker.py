@@ -1,14 +1,14 @@
-"""Follow faces from frame to frame: look where each face must be, search anew when one is lost, at cuts and every second."""
+"""Follow faces from frame to frame: look where each must be; search anew for the lost, at cuts and every second."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 
 from likeness.faces.align import aligned_crop
 from likeness.faces.face import Face, Track
-from likeness.faces.finder import FaceFinder, box_of, overlap
+from likeness.faces.finder import FaceFinder, overlap
 from likeness.faces.landmarks import crop_around
 from likeness.faces.proposals import ProposalSettings
 from likeness.media.clip import Clip
@@ -23,14 +23,15 @@ class TrackerSettings:
     """Times in seconds; ``cut`` and ``look`` are mean grey or colour differences in [0, 1]."""
 
     search_every_s: float = 1.0
-    search_lost_every_s: float = 0.2  # while someone is lost, or nobody is there
+    search_lost_every_s: float = 0.2  # while someone is lost
     forget_after_s: float = 2.0
     keep_presence: float = 0.5  # below this a face counts as lost
     cut: float = 0.10  # change of the thumbnail beyond what moving it could explain
     same_look: float = 0.16  # colour difference up to which a found face may be a lost one
     same_place: float = 0.25  # overlap from which a found face is the tracked one
     damping: float = 0.7  # part of the last motion that the next is expected to repeat
-    search: ProposalSettings = ProposalSettings(longest_side=400, scale_step=1.15)
+    # Searches between cuts are quick ones; where nobody is followed, the finder's own, thorough search is used.
+    search: ProposalSettings = field(default_factory=lambda: ProposalSettings(longest_side=320, scale_step=1.15))
 
 
 @dataclass(eq=False)
@@ -56,7 +57,8 @@ class Tracker:
     ) -> None:
         self.settings = settings or TrackerSettings()
         self.finder = finder or FaceFinder()
-        self._search = FaceFinder(replace(self.finder.settings, search=self.settings.search), self.finder.model)
+        quick = replace(self.finder.settings, search=self.settings.search, retry=False)
+        self._quick_finder = FaceFinder(quick, self.finder.model)
         self._people: list[_Followed] = []
         self._next_id = first_id
         self._searched_s = -np.inf
@@ -74,14 +76,15 @@ class Tracker:
             self._follow(frame)
         if cut or self._search_is_due(frame.time_s):
             self._searched_s = frame.time_s
-            self._take_in(frame, self._search.find(frame.image, frame.index, frame.time_s))
+            finder = self.finder if cut or not self._people else self._quick_finder
+            self._take_in(frame, finder.find(frame.image, frame.index, frame.time_s))
         forget = frame.time_s - self.settings.forget_after_s
         self._people = [person for person in self._people if not person.lost or person.face.time_s >= forget]
         return [(person.id, person.face) for person in sorted(self._people, key=lambda p: p.id) if not person.lost]
 
     def _search_is_due(self, time_s: float) -> bool:
-        wanting = not self._people or any(person.lost for person in self._people)
-        interval = self.settings.search_lost_every_s if wanting else self.settings.search_every_s
+        lost = any(person.lost for person in self._people)
+        interval = self.settings.search_lost_every_s if lost else self.settings.search_every_s
         return time_s - self._searched_s >= interval - 1e-6
 
     def _follow(self, frame: Frame) -> None:
@@ -101,7 +104,7 @@ class Tracker:
         person.face, person.lost = face, False
 
     def _part_those_on_one_face(self, image: np.ndarray) -> None:
-        """Where two people are followed on one and the same face, it is the one's whom it looks like; the other is hidden."""
+        """Where two people are followed on one face, it belongs to the one whom it looks like; the other is hidden."""
         present = [person for person in self._people if not person.lost]
         for index, one in enumerate(present):
             for other in present[index + 1 :]:
@@ -110,12 +113,13 @@ class Tracker:
                 look = _look(image, one.face.landmarks)
                 hidden = one if _difference(look, one.look) > _difference(look, other.look) else other
                 hidden.lost = True
-        alone = [
-            person for person in present
-            if not person.lost and all(overlap(person.face.box, p.face.box) == 0 for p in self._people if p is not person)
-        ]  # fmt: skip
+        alone = [one for one in present if not one.lost and not self._touched(one)]
         for person in alone:
             person.look += 0.05 * (_look(image, person.face.landmarks) - person.look)
+
+    def _touched(self, one: _Followed) -> bool:
+        """Whether anybody else's face, followed or lost, overlaps: then ``one`` may be partly hidden."""
+        return any(overlap(one.face.box, other.face.box) > 0 for other in self._people if other is not one)
 
     def _take_in(self, frame: Frame, found: list[Face]) -> None:
         """Match ``found`` to the followed by place, then to the lost by look; whoever is left over is new."""
@@ -157,10 +161,10 @@ def track_faces(
 
 
 def is_cut(before: np.ndarray, after: np.ndarray, threshold: float) -> bool:
-    """Whether two thumbnails, float32 (h, w) in [0, 1], show different scenes: both their grey levels and their structure.
+    """Whether two thumbnails, float32 (h, w) in [0, 1], show different scenes: in both grey levels and structure.
 
-    Levels alone change in a flash, structure alone when something large moves. Structure is what is left after each has
-    been brought to mean 0 and deviation 1; its mean difference is above 0.6 between unrelated pictures.
+    Levels alone change in a flash, structure alone when something large moves. Structure is what is left after each
+    has been brought to mean 0 and deviation 1; its mean difference is above 0.6 between unrelated pictures.
     """
     if float(np.abs(after - before).mean()) < threshold:
         return False

@@ -1,0 +1,55 @@
+"""Write the landmark network as the ONNX file that ships: answers in plain units, weights stored as float16."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from likeness.faces.landmarks import CROP_SIZE
+from training.face_landmarks.network import LandmarkNetwork
+
+OPSET = 17
+
+
+class Answers(torch.nn.Module):
+    """uint8 crops (n, 112, 112, 3) to presence (n,) in [0, 1], landmarks (n, 68, 2) in crop sides, spread (n, 68)."""
+
+    def __init__(self, network: LandmarkNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        logits, landmarks, log_spread = self.network(crops.permute(0, 3, 1, 2).float())
+        return torch.sigmoid(logits), landmarks, torch.exp(log_spread)
+
+
+def export(network: LandmarkNetwork, path: Path) -> None:
+    """Write ``network`` to ``path``; about 4.7 MB."""
+    answers = Answers(network).eval().cpu()
+    example = torch.zeros(1, CROP_SIZE, CROP_SIZE, 3, dtype=torch.uint8)
+    names = ["presence", "landmarks", "spread"]
+    torch.onnx.export(
+        answers, (example,), str(path), input_names=["crops"], output_names=names, opset_version=OPSET, dynamo=False,
+        dynamic_axes={name: {0: "n"} for name in ["crops", *names]},
+    )  # fmt: skip
+    onnx.save(_stored_as_half(onnx.load(path)), path)
+
+
+def _stored_as_half(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Each float32 weight as float16 with a Cast behind it, which the runtime folds away while loading."""
+    graph = model.graph
+    casts = []
+    for weight in list(graph.initializer):
+        if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < 64:
+            continue
+        half = numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), f"{weight.name}.half")
+        casts.append(helper.make_node("Cast", [half.name], [weight.name], to=TensorProto.FLOAT))
+        graph.initializer.remove(weight)
+        graph.initializer.append(half)
+    nodes = casts + list(graph.node)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    return model
