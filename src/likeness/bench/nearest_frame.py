@@ -1,8 +1,7 @@
 """The swap one gets without learning: B's best-matching frame, warped onto A by landmarks and colour-matched."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -16,7 +15,7 @@ from likeness.faces.hull import hull_mask
 from likeness.faces.tracker import Tracker
 from likeness.make.blend import soft_mask
 from likeness.make.colour import lab_transfer
-from likeness.media.clip import Clip, Frame, open_clip
+from likeness.media.clip import Clip, Frame
 
 Warp = Literal["similarity", "piecewise"]
 
@@ -40,15 +39,10 @@ class NearestFrame:
     so that pose and expression count and who it is does not.
     """
 
-    def __init__(self, source: Path, mean_shape: np.ndarray) -> None:
-        """``source``: a clip of B; ``mean_shape`` float64 (68, 2): A's mean over its clip, from :func:`mean_shape_of`.
-
-        Raises BadMediaError, and NoFaceError where the clip shows no face.
-        """
-        self.frames = _frames_with_a_face(open_clip(source))
-        if not self.frames:
-            raise NoFaceError(f"No face was found in {source}. Name a clip that shows the person.")
-        shapes = np.stack([upright(frame.landmarks) for frame in self.frames])
+    def __init__(self, frames: Sequence[FaceFrame], mean_shape: np.ndarray) -> None:
+        """``frames`` of B, at least one; ``mean_shape`` float64 (68, 2): A's mean, from :func:`mean_shape_of`."""
+        self._frames = frames
+        shapes = np.stack([upright(frame.landmarks) for frame in frames])
         self._expressions = shapes - shapes.mean(axis=0)
         self._mean_shape = mean_shape
 
@@ -56,10 +50,17 @@ class NearestFrame:
         """The frame of B nearest in pose and expression to A's ``landmarks`` (68, 2)."""
         expression = upright(landmarks) - self._mean_shape
         distance = np.square(self._expressions - expression).sum(axis=(1, 2))
-        return self.frames[int(distance.argmin())]
+        return self._frames[int(distance.argmin())]
 
     def lay_over(self, image: np.ndarray, landmarks: np.ndarray, warp: Warp) -> np.ndarray:
         """A's frame ``image`` uint8 (h, w, 3) with B's best frame over the face at ``landmarks`` (68, 2), as a copy."""
+        result = image.copy()
+        x0, y0, x1, y1 = box_around(landmarks, image.shape)
+        if x0 < x1 and y0 < y1:
+            result[y0:y1, x0:x1] = self._laid_over(image[y0:y1, x0:x1], landmarks - np.array([x0, y0]), warp)
+        return result
+
+    def _laid_over(self, image: np.ndarray, landmarks: np.ndarray, warp: Warp) -> np.ndarray:
         chosen = self.best(landmarks)
         shape = image.shape[:2]
         if warp == "similarity":
@@ -69,9 +70,9 @@ class NearestFrame:
             warped, placed = piecewise_affine(chosen.image, chosen.landmarks, landmarks, shape), landmarks
         mask = hull_mask(placed, shape)
         under = image.astype(np.float32) / 255
-        matched = lab_transfer(warped.astype(np.float32) / 255, under, mask, spread=True)
-        alpha = soft_mask(mask, 0, _FEATHER * float(np.ptp(placed[:, 0])))[:, :, None]
-        return np.rint((under + alpha * (matched - under)) * 255).astype(np.uint8)
+        alpha = soft_mask(mask, 1, _FEATHER * float(np.ptp(placed[:, 0])))
+        matched = lab_transfer(warped.astype(np.float32) / 255, under, alpha, spread=True)
+        return np.rint((under + alpha[:, :, None] * (matched - under)) * 255).astype(np.uint8)
 
 
 def upright(landmarks: np.ndarray) -> np.ndarray:
@@ -120,19 +121,29 @@ def main_faces(clip: Clip) -> Iterator[tuple[Frame, Face | None]]:
         yield frame, main_face(tracker.update(frame))
 
 
-def _frames_with_a_face(clip: Clip) -> list[FaceFrame]:
+def face_frames(clip: Clip) -> list[FaceFrame]:
+    """The frames of ``clip`` that show a face, evenly thinned out to a few hundred. Raises NoFaceError."""
     step = max(1, -(-(clip.frame_count or 1) // _MOST_FRAMES))
-    return [
+    frames = [
         _cut(frame.image, np.asarray(face.landmarks, np.float64))
         for frame, face in main_faces(clip)
         if face is not None and frame.index % step == 0
     ]
+    if not frames:
+        raise NoFaceError(f"No face was found in {clip.path}. Name a clip that shows the person.")
+    return frames
+
+
+def box_around(landmarks: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """The part (x0, y0, x1, y1) of a picture that holds the face at ``landmarks`` (68, 2) with a margin."""
+    margin = _MARGIN * float(np.ptp(landmarks[:, 0]))
+    x0, y0 = np.floor(landmarks.min(axis=0) - margin).astype(int)
+    x1, y1 = np.ceil(landmarks.max(axis=0) + margin).astype(int) + 1
+    return max(x0, 0), max(y0, 0), min(x1, shape[1]), min(y1, shape[0])
 
 
 def _cut(image: np.ndarray, landmarks: np.ndarray) -> FaceFrame:
-    margin = _MARGIN * float(np.ptp(landmarks[:, 0]))
-    x0, y0 = np.maximum(np.floor(landmarks.min(axis=0) - margin).astype(int), 0)
-    x1, y1 = np.ceil(landmarks.max(axis=0) + margin).astype(int) + 1
+    x0, y0, x1, y1 = box_around(landmarks, image.shape)
     return FaceFrame(image[y0:y1, x0:x1].copy(), landmarks - (x0, y0))
 
 

@@ -17,9 +17,10 @@ from pydantic import BaseModel, ConfigDict
 
 from likeness.actors.truth import Truth
 from likeness.bench.metrics import Interval, block_bootstrap, landmark_error, psnr, ssim
-from likeness.bench.nearest_frame import NearestFrame, main_face, mean_shape_of
+from likeness.bench.nearest_frame import NearestFrame, box_around, face_frames, main_face, mean_shape_of
 from likeness.errors import BadMediaError, NoFaceError
 from likeness.faces.face import Face
+from likeness.faces.finder import FaceFinder
 from likeness.faces.hull import hull_mask
 from likeness.faces.tracker import Tracker
 from likeness.files import write_text
@@ -28,6 +29,7 @@ from likeness.media.clip import Clip, Frame, open_clip
 from likeness.progress import tracked
 
 _BLOCK_S = 0.5  # frames nearer than this are taken as one observation
+_PSNR_CEILING = 100.0  # dB, of pictures that are equal
 _LABEL_EDGE = 2  # grey levels; what the label changes by more is left out
 
 SWAP = "swap"
@@ -113,7 +115,7 @@ def score_swap(swapped: Path, truth: Path, unchanged: Path, source_b: Path, exac
     clips = {"swap": open_clip(swapped), "truth": open_clip(truth), "unchanged": open_clip(unchanged)}
     if len({(clip.width, clip.height) for clip in clips.values()}) > 1:
         raise BadMediaError(f"{swapped}, {truth} and {unchanged} are not of one size. Score clips of the same take.")
-    nearest = NearestFrame(source_b, mean_shape_of(clips["unchanged"]))
+    nearest = NearestFrame(face_frames(open_clip(source_b)), mean_shape_of(clips["unchanged"]))
     exact_landmarks = None if exact is None else Truth.load(exact).landmarks
     judge = _Judge(nearest, label_free((clips["truth"].height, clips["truth"].width)), exact_landmarks)
     for frames in tracked(_together(clips), "Scoring the swap", total=clips["truth"].frame_count):
@@ -130,7 +132,10 @@ class _Judge:
         self._nearest = nearest
         self._free = free
         self._exact = exact
-        self._trackers = {name: Tracker() for name in (SWAP, UNCHANGED, NEAREST, NEAREST_PIECEWISE, "truth")}
+        finder = FaceFinder()
+        self._trackers = {
+            name: Tracker(finder=finder) for name in (SWAP, UNCHANGED, NEAREST, NEAREST_PIECEWISE, "truth")
+        }
         self._figures = {name: _Figures([], [], [], []) for name in (SWAP, UNCHANGED, NEAREST, NEAREST_PIECEWISE)}
         self.count = 0
 
@@ -143,6 +148,8 @@ class _Judge:
         mask = hull_mask(outline, truth.image.shape[:2]) * self._free
         if mask.sum() < 1:
             return
+        x0, y0, x1, y1 = box_around(outline, mask.shape)
+        face_of = np.s_[y0:y1, x0:x1]
         self.count += 1
         images = {SWAP: swap.image, UNCHANGED: unchanged.image}
         images[NEAREST] = self._nearest.lay_over(unchanged.image, a_face.landmarks, "similarity")
@@ -150,8 +157,8 @@ class _Judge:
         for name, image in images.items():
             face = a_face if name == UNCHANGED else self._find(name, Frame(image, truth.time_s, truth.index))
             figures = self._figures[name]
-            figures.psnr.append(psnr(image, truth.image, mask))
-            figures.ssim.append(ssim(image, truth.image, mask))
+            figures.psnr.append(min(psnr(image[face_of], truth.image[face_of], mask[face_of]), _PSNR_CEILING))
+            figures.ssim.append(ssim(image[face_of], truth.image[face_of], mask[face_of]))
             figures.landmarks.append(_error(face, true_face.landmarks))
             figures.exact.append(np.nan if self._exact is None else _error(face, outline))
 
