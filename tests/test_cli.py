@@ -32,10 +32,8 @@ Likeness = Callable[..., Run]
 
 
 @pytest.fixture
-def likeness(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Likeness:
-    """The command line, run in this process (a new one would load PyTorch each time), with a home of its own."""
-    monkeypatch.setenv("LIKENESS_HOME", str(tmp_path / "home"))
-
+def likeness(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Likeness:
+    """The command line, run in this process: a new one would load PyTorch each time."""
     def run(*arguments: object) -> Run:
         monkeypatch.setattr(sys, "argv", ["likeness", *map(str, arguments)])
         capfd.readouterr()

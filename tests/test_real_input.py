@@ -21,10 +21,9 @@ SPEAKER_A, SPEAKER_B = "bbaf2n.mpg", "lbax4n.mpg"
 
 
 @pytest.mark.slow
-def test_two_real_speakers_from_extraction_to_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_real_speakers_from_extraction_to_report(tmp_path: Path) -> None:
     if "LIKENESS_DATA" not in os.environ:
         pytest.skip("LIKENESS_DATA does not name the data folder")
-    monkeypatch.setenv("LIKENESS_HOME", str(tmp_path / "home"))
     folder = Path(os.environ["LIKENESS_DATA"]) / "talking_heads"
     clips = {side: folder / name for side, name in (("a", SPEAKER_A), ("b", SPEAKER_B))}
     for side, clip in clips.items():

@@ -32,7 +32,7 @@ app = typer.Typer(
 )
 consent_app = typer.Typer(help="Write, sign and show consent records.", no_args_is_help=True)
 app.add_typer(consent_app, name="consent")
-say = Console(highlight=False, soft_wrap=True)
+say = Console(highlight=False, soft_wrap=True, markup=False)
 
 
 class Architecture(StrEnum):

@@ -21,14 +21,9 @@ from likeness.media.clip import open_clip
 from likeness.media.frame import Frame
 from likeness.media.writer import WriterSettings, write_clip, write_picture
 from likeness.prove.credentials import read
+from likeness.prove.home import home
 from likeness.prove.identity import identity_folder, local_identity
 from likeness.prove.ledger import Ledger
-
-
-@pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LIKENESS_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
 
 
 def _frames(count: int = 20, height: int = 180, width: int = 320) -> Iterator[Frame]:
@@ -138,7 +133,7 @@ def _damage_identity(tmp_path: Path) -> None:
 
 def _damage_ledger(tmp_path: Path) -> None:
     Ledger().lines()
-    (tmp_path / "home" / "ledger.sqlite").write_text("garbage" * 1000)
+    (home() / "ledger.sqlite").write_text("garbage" * 1000)
 
 
 def _remove_source(tmp_path: Path) -> None:

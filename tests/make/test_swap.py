@@ -56,11 +56,6 @@ def _path(first: int, count: int) -> FacePath:
     return FacePath(np.arange(first, first + count), matrices, inside)
 
 
-@pytest.fixture(autouse=True)
-def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LIKENESS_HOME", str(tmp_path / "home"))
-
-
 @pytest.fixture
 def footage_of_b(tmp_path: Path) -> Path:
     path = tmp_path / "b.mp4"

@@ -1,4 +1,4 @@
-"""A home of its own for every test, and a small unsigned file of each kind."""
+"""A small unsigned file of each kind."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +9,6 @@ import pytest
 from PIL import Image
 
 MakeFile = Callable[[str], Path]
-
-
-@pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LIKENESS_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
 
 
 def _film(path: Path, codec: str) -> None:
