@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from likeness.actors.noise import noise
 from likeness.actors.person import Clothes
 
 AXIS_Z = -1.8  # cm: the neck's middle
@@ -27,7 +28,11 @@ def garment(clothes: Clothes, body: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         drop = 0.25 + slope * step + 9.0 * step**5 + 3 * step * np.cos(around) ** 2
         vertices.append(_ring(around, reach, np.minimum(height, -11.0 - 1.5 * step) - drop))
     vertices.append(_ring(around, np.maximum(outline, radius * 1.2), np.full(_AROUND, -45.0)))
-    return np.concatenate(vertices).astype(np.float32), _weave(len(vertices))
+    cloth = np.concatenate(vertices).astype(np.float32)
+    folds = noise(cloth * np.array([1.0, 0.35, 1.0], np.float32), 0.30, 2, round(1e4 * sum(clothes.colour)))
+    slack = np.repeat(np.clip((np.arange(len(vertices)) - len(rings)) / 4, 0, 1), _AROUND)
+    cloth[:, 1:] += (0.35 * slack * folds)[:, None]
+    return cloth, _weave(len(vertices))
 
 
 def collar_height(clothes: Clothes, around: np.ndarray) -> np.ndarray:

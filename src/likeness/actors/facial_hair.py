@@ -88,14 +88,14 @@ def _strands(
 def grow_brows(person: Person, figure: Figure, model: FaceModel, normals: np.ndarray) -> tuple[Strands, Rooting]:
     """Brows: hairs rise at the inner end, lie outwards along the arch and thin out at the tail."""
     brows, rng = person.brows, person.rng("brows")
-    each = int(230 * brows.density * (0.6 + 0.4 * brows.thickness))
+    each = int(480 * brows.density * (0.6 + 0.4 * brows.thickness))
     roots, directions = [], []
     for numbers, outward in (((21, 20, 19, 18, 17), -1.0), ((22, 23, 24, 25, 26), 1.0)):
         line = figure.neutral[model.landmarks[list(numbers)]].copy()
-        line[:, 1] += np.array([0, 0.45, 1, 0.8, 0]) * brows.arch + np.linspace(0, 1, 5) * brows.tilt - 0.15
-        t = rng.beta(1.0, 1.25, each) * min(brows.length, 1.12)
-        half = 0.34 * brows.thickness * np.interp(t, [0, 0.15, 0.5, 1.0, 1.2], [0.8, 1.0, 0.85, 0.25, 0.1])
-        across = np.clip(rng.normal(0, 0.5, each), -1.1, 1.1)
+        line[:, 1] += np.array([0, 0.45, 1, 0.8, 0]) * brows.arch + np.linspace(0, 1, 5) * brows.tilt - 0.30
+        t = rng.beta(1.35, 1.75, each) * min(brows.length, 1.12)
+        half = 0.46 * brows.thickness * np.interp(t, [0, 0.15, 0.5, 1.0, 1.2], [0.8, 1.0, 0.85, 0.25, 0.1])
+        across = np.clip(rng.normal(0, 0.55, each), -1.15, 1.15)
         knots = np.linspace(0, 1, 5)
         fit = [np.polynomial.Polynomial.fit(knots, line[:, axis], 3) for axis in range(3)]
         middle = np.stack([f(t) for f in fit], axis=1)
@@ -103,7 +103,7 @@ def grow_brows(person: Person, figure: Figure, model: FaceModel, normals: np.nda
         slope /= np.linalg.norm(slope, axis=1, keepdims=True)
         middle[:, 1] += across * half
         rise = np.interp(t, [0, 0.2, 0.6, 1], [1.3, 0.75, 0.15, -0.25]) - 0.45 * across
-        direction = slope + rise[:, None] * np.array([0, 1, 0]) + rng.normal(0, 0.18, (each, 3))
+        direction = slope + rise[:, None] * np.array([0, 1, 0]) + rng.normal(0, 0.24, (each, 3))
         roots.append(middle)
         directions.append(direction / np.linalg.norm(direction, axis=1, keepdims=True))
     corners, on_skin, normal = _surface(figure, normals, np.concatenate(roots))
@@ -114,11 +114,11 @@ def grow_brows(person: Person, figure: Figure, model: FaceModel, normals: np.nda
     length = rng.uniform(0.35, 0.75, count) * (0.75 + 0.25 * brows.thickness)
     bend = -0.30 * normal + rng.normal(0, 0.12, (count, 3))
     points, rooting = _strands(figure, corners, on_skin, direction, normal, length, bend, 4)
-    opacity = np.tile(0.62 * np.array([0.7, 1.0, 0.75, 0.12], np.float32), count)
+    opacity = np.tile(0.58 * np.array([0.7, 1.0, 0.75, 0.12], np.float32), count)
     colour = np.asarray(brows.colour) * np.exp(rng.normal(0, 0.25, (count, 1)))
     grey = rng.random(count) < 0.7 * person.hair.grey
     colour[grey] = 0.33
-    width = rng.uniform(0.045, 0.08, count)
+    width = rng.uniform(0.035, 0.06, count)
     return _finished(points, 4, colour, width, opacity, Part.BROWS), rooting
 
 
@@ -165,7 +165,7 @@ def beard_mask(person: Person, points: np.ndarray, lips: np.ndarray) -> np.ndarr
     cheek = (
         np.interp(x, [0, 1.6, 2.6, 3.6, 5.0, 6.3, 7.0, 7.4], [-1.35, -1.55, -2.3, -3.3, -2.9, -1.2, 1.2, 3.0]) + ragged
     )
-    below = np.clip((cheek - y) / 0.5, 0, 1)
+    below = np.clip((cheek - y) / 0.9, 0, 1)
     above = np.clip((y + np.interp(x, [0, 4, 7], [10.2, 9.2, 6.0]) + ragged) / 1.2, 0, 1)
     front = np.clip((z - np.interp(y, [-9, -4, 3], [2.5, 1.8, 2.0])) / 0.8, 0, 1)
     share = below * above * front * np.clip(1 - 1.6 * lips, 0, 1)
@@ -192,7 +192,9 @@ def grow_beard(person: Person, figure: Figure, model: FaceModel, normals: np.nda
         texture_coordinates(figure.uv[figure.uv_triangles[skin]].mean(axis=1), 256).round().astype(int), 0, 255
     ).T
     lips = chart.lips[0, row, column]
-    odds = area * beard_mask(person, centres, lips) ** 1.5
+    odds = (
+        area * beard_mask(person, centres, lips) ** 1.5
+    )  # triangles around the mouth are small enough for an even edge
     count = {"stubble": 2600, "moustache": 900, "goatee": 1500, "full": 4200}[beard.style]
     chosen = rng.choice(len(skin), count, p=odds / odds.sum())
     u = rng.dirichlet([1, 1, 1], count)

@@ -4,6 +4,7 @@ from enum import IntEnum
 from functools import cache
 
 import numpy as np
+from numba import njit
 from scipy.spatial import cKDTree
 
 from likeness.actors.clothing import garment, under_garment
@@ -11,7 +12,7 @@ from likeness.actors.face_model import FaceModel
 from likeness.actors.person import IDENTITY_MODES, Person
 from likeness.actors.shot import Pose
 
-NECK_PIVOT = np.array([0.0, -6.0, -2.5], np.float32)  # cm, where the head turns
+_PIVOT = np.array([0.0, -6.0, -2.5], np.float32)  # cm, where the head turns
 NECK_Y = (-17.5, -8.0)  # cm: below the first nothing follows the head, above the second everything does
 SOCKETS = slice(11248, 14062)  # vertices of the insides of mouth and eye sockets
 EYEBALLS = (slice(21451, 22221), slice(23021, 23791))  # vertices of the subject's left and right eyeball
@@ -53,10 +54,19 @@ def head_rotation(head: np.ndarray) -> np.ndarray:
 
 def follow_head(points: np.ndarray, pose: Pose, follow: np.ndarray | None = None) -> np.ndarray:
     """Points float32 (n, 3) at rest to where ``pose`` takes them; ``follow`` (n,) in [0, 1] is `neck_weight` by default."""
-    weight = (neck_weight(points) if follow is None else follow)[:, None]
-    from_pivot = points - NECK_PIVOT
-    turned = from_pivot @ head_rotation(pose.head).T
-    return points + weight * (turned - from_pivot) + np.asarray(pose.shift, np.float32)
+    weight = neck_weight(points) if follow is None else follow
+    return _turn(points, weight, head_rotation(pose.head), np.asarray(pose.shift, np.float32))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _turn(points: np.ndarray, weight: np.ndarray, rotation: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    moved = np.empty_like(points)
+    for p in range(points.shape[0]):
+        x, y, z = points[p, 0] - _PIVOT[0], points[p, 1] - _PIVOT[1], points[p, 2] - _PIVOT[2]
+        for c in range(3):
+            turned = rotation[c, 0] * x + rotation[c, 1] * y + rotation[c, 2] * z + _PIVOT[c]
+            moved[p, c] = points[p, c] + weight[p] * (turned - points[p, c]) + shift[c]
+    return moved
 
 
 def neck_weight(points: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from likeness.actors.strands import Strands
 HEAD_CENTRE = np.array([0.0, 3.0, -0.5], np.float32)  # cm
 _CROWN = np.array([1.2, 12.6, -5.0], np.float32)  # where the hair's whorl is
 _MAP = (48, 96)  # the radial head map: rows from top to bottom, columns around
+_LONG_CM = 8.0  # hair longer than this is kept off the face
 _GROUND_CM = 0.5  # a cell of the height map of the shoulders
 
 # The hairline on the mean face: height in cm over the angle around the head in degrees (0 the front, 180 the back).
@@ -61,12 +62,12 @@ STYLES = {
     "receding": Cut(13000, 5, 3.4, 1.6, 2.0, lift=0.45, volume=1.0, recede=0.8, tint=0.7),
     "quiff": Cut(13000, 6, 6.0, 1.3, 1.8, "back", 0.75, 0.85, 2.2, frizz=0.12),
     "pixie": Cut(13000, 6, 6.5, 3.6, 4.2, "parting", 0.35, 0.6, 1.5, frizz=0.14, clump=0.6),
-    "bob": Cut(7200, 11, 19.0, 15.0, 14.0, "parting", 0.35, 0.25, 1.9, frizz=0.07, width=0.10),
-    "long": Cut(6400, 12, 34.0, 30.0, 30.0, "parting", 0.35, 0.2, 2.0, frizz=0.07, width=0.11),
-    "wavy": Cut(6400, 12, 26.0, 23.0, 22.0, "parting", 0.45, 0.25, 2.4, 0.55, 0.16, 0.10, 0.75, 0.11),
-    "bun": Cut(8500, 9, 15.0, 13.0, 13.0, "bun", 0.1, 1.0, 0.5, frizz=0.04, width=0.09, bun=3.1),
-    "curly": Cut(7000, 11, 12.0, 9.0, 10.0, "whorl", 0.8, 0.45, 3.4, 0.55, 0.42, 0.12, 0.6, 0.10),
-    "afro": Cut(9000, 8, 5.5, 5.0, 5.0, "out", 1.0, 1.0, 4.2, 0.28, 0.9, 0.2, 0.3, 0.10),
+    "bob": Cut(7200, 11, 19.0, 15.0, 14.0, "parting", 0.35, 0.25, 1.5, frizz=0.035, width=0.10),
+    "long": Cut(6600, 12, 34.0, 30.0, 30.0, "parting", 0.35, 0.2, 1.6, frizz=0.035, width=0.11),
+    "wavy": Cut(5000, 16, 26.0, 23.0, 22.0, "parting", 0.40, 0.2, 1.7, 0.50, 0.085, 0.035, 0.7, 0.12),
+    "bun": Cut(8500, 9, 15.0, 13.0, 13.0, "bun", 0.1, 1.0, 0.6, frizz=0.03, width=0.11, bun=3.1),
+    "curly": Cut(6600, 12, 8.5, 6.0, 7.0, "whorl", 0.7, 0.5, 2.4, 0.42, 0.42, 0.10, 0.65, 0.10),
+    "afro": Cut(9500, 8, 4.8, 4.2, 4.4, "out", 1.0, 1.0, 4.4, 0.34, 0.9, 0.12, 0.2, 0.10),
     "coils": Cut(11000, 7, 2.6, 1.6, 2.0, "out", 1.0, 0.9, 2.0, 0.22, 1.1, 0.2, 0.3, 0.09),
 }
 
@@ -100,11 +101,12 @@ def grow_head_hair(person: Person, figure: Figure, model: FaceModel, normals: np
     corners = figure.triangles[on_skin]
     mean = model.vertices[corners]
     area = np.linalg.norm(np.cross(mean[:, 1] - mean[:, 0], mean[:, 2] - mean[:, 0]), axis=1)
-    share = scalp(person, mean.mean(axis=1))
-    odds = area * share
-    rng = person.rng("roots")
-    chosen = corners[rng.choice(len(corners), STYLES[person.hair.style].strands, p=odds / odds.sum())]
-    u = rng.dirichlet([1, 1, 1], len(chosen))
+    rng, wanted = person.rng("roots"), STYLES[person.hair.style].strands
+    odds = area * (scalp(person, mean.mean(axis=1)) + 0.02)
+    drawn = rng.choice(len(corners), 2 * wanted, p=odds / odds.sum())
+    u = rng.dirichlet([1, 1, 1], len(drawn))
+    grows = rng.random(len(drawn)) < scalp(person, np.einsum("nk,nkc->nc", u, mean[drawn]))
+    u, chosen = u[grows][:wanted], corners[drawn[grows][:wanted]]
     roots = np.einsum("nk,nkc->nc", u, figure.neutral[chosen])
     normal = np.einsum("nk,nkc->nc", u, normals[chosen])
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
@@ -119,7 +121,11 @@ def grow_hair(person: Person, roots: np.ndarray, normals: np.ndarray, head: np.n
     if not count:
         nothing = np.zeros((0, 3), np.float32)
         return Strands(nothing, k, nothing, nothing[:, 0], nothing[:, 0], int(Part.HAIR))
-    length = _lengths(cut, roots) * rng.uniform(0.72, 1.08, count) * (1 + 0.12 * noise(roots, 0.7, 2, person.seed))
+    length = (
+        _lengths(cut, roots)
+        * rng.uniform(0.78 if cut.comb != "out" else 0.9, 1.05, count)
+        * (1 + 0.12 * noise(roots, 0.7, 2, person.seed))
+    )
     layer = (0.08 + cut.volume * rng.uniform(0, 1, count) ** 0.8).astype(np.float32)
     direction = _combed(person, cut, roots, normals)
     direction += cut.frizz * 1.6 * rng.standard_normal((count, 3))
@@ -139,11 +145,14 @@ def grow_hair(person: Person, roots: np.ndarray, normals: np.ndarray, head: np.n
         cut.comb == "bun",
     )
     curves = _clumped(curves, cut.clump, rng)
+    if cut.top > _LONG_CM:
+        curves, length = _off_the_face(curves, length)
     if cut.curl > 0:
         curves = _curled(curves, cut, length, person.seed)
     if cut.bun > 0:
         curves = np.concatenate([curves, _bun(cut, k, rng)])
     fade = 1 - 0.85 * np.linspace(0, 1, k) ** 3
+    fade[0] = 0.6  # no hard hairline
     opacity = np.broadcast_to(0.88 * fade, (len(curves), k)).astype(np.float32).ravel()
     width = (cut.width * rng.uniform(0.6, 1.35, len(curves))).astype(np.float32)
     return Strands(
@@ -168,7 +177,8 @@ def _combed(person: Person, cut: Cut, roots: np.ndarray, normals: np.ndarray) ->
     """Directions in which strands leave the skin."""
     if cut.comb == "parting":
         line = 4.5 * person.hair.parting
-        side = np.tanh((roots[:, 0] - line - 0.25 * noise(roots, 1.2, 2, person.seed + 3)) / 0.35)
+        astray = person.rng("parting").normal(0, 0.5 if cut.top > _LONG_CM else 1.2, len(roots))
+        side = np.tanh((roots[:, 0] - line - 0.25 * noise(roots, 1.2, 2, person.seed + 3) + astray) / 0.35)
         front = np.clip(roots[:, 2] / 8, 0, 1)
         comb = np.stack([1.2 * side, -0.35 + 0 * side, -0.15 - 0.75 * front], axis=1)
     elif cut.comb == "back":
@@ -177,7 +187,7 @@ def _combed(person: Person, cut: Cut, roots: np.ndarray, normals: np.ndarray) ->
         )
         comb[:, 1] = np.where(roots[:, 1] < 8, -0.6, 0.2)
     elif cut.comb == "bun":
-        comb = np.array([0, 9.5, -9.0]) - roots
+        comb = np.array([0, 13.0, -6.5]) - roots
     elif cut.comb == "out":
         comb = np.zeros_like(roots)
     else:
@@ -213,7 +223,7 @@ def height_map(body: np.ndarray) -> np.ndarray:
     return ndimage.maximum_filter(heights, 7)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _radius_towards(radius: np.ndarray, x: float, y: float, z: float, r: float) -> float:
     rows, columns = radius.shape
     row = min(max(np.arccos(min(max(y / r, -1.0), 1.0)) / np.pi * rows - 0.5, 0.0), rows - 1.001)
@@ -226,7 +236,7 @@ def _radius_towards(radius: np.ndarray, x: float, y: float, z: float, r: float) 
     return top * (1 - fy) + low * fy
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _grow(
     roots: np.ndarray,
     directions: np.ndarray,
@@ -285,6 +295,14 @@ def _grow(
     return curves
 
 
+def _off_the_face(curves: np.ndarray, length: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Curves and lengths without the strands that would hang before eyes, nose and mouth."""
+    x, y, z = np.abs(curves[..., 0]), curves[..., 1], curves[..., 2]
+    in_front = (x < np.interp(y, [-9, -2, 5, 8], [5.5, 6.6, 6.4, 4.0])) & (y > -9) & (y < 8.3) & (z > 4.5)
+    kept = ~in_front.any(axis=1)
+    return curves[kept], length[kept]
+
+
 def _clumped(curves: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Draw neighbouring strands together towards their tips."""
     count, k = curves.shape[:2]
@@ -313,7 +331,7 @@ def _bun(cut: Cut, k: int, rng: np.random.Generator) -> np.ndarray:
     r = cut.bun * rng.uniform(0.75, 1.0, (count, 1)) * np.cos(np.clip(tilt, -1.3, 1.3))
     x, y = r * np.cos(around), r * np.sin(around)
     z = cut.bun * 0.8 * np.sin(np.clip(tilt, -1.3, 1.3)) + 0 * around
-    return np.stack([x, y + 10.5, z - 9.6], axis=2)
+    return np.stack([x, y + 13.6, z - 6.8], axis=2)
 
 
 def _colours(person: Person, roots: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -322,5 +340,6 @@ def _colours(person: Person, roots: np.ndarray, rng: np.random.Generator) -> np.
     streaks = np.exp(0.28 * noise(roots, 0.8, 2, person.seed + 21) + rng.normal(0, 0.22, count))
     colour = np.asarray(person.hair.colour) * streaks[:, None]
     grey = rng.random(count) < person.hair.grey
-    colour[grey] = np.array([0.42, 0.42, 0.42]) * rng.uniform(0.6, 1.25, (int(grey.sum()), 1))
+    share = rng.uniform(0.35 + 0.65 * person.hair.grey, 1, (int(grey.sum()), 1))
+    colour[grey] += share * (0.42 * rng.uniform(0.6, 1.2, share.shape) - colour[grey])
     return np.minimum(colour, 0.8).astype(np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _lattice(x: int, y: int, z: int, seed: int) -> float:
     """A hash of a lattice point in [−1, 1] (integer mixing after Wang)."""
     h = (x * 374761393 + y * 668265263 + z * 2147483647 + seed * 1274126177) & 0xFFFFFFFF
@@ -14,7 +14,7 @@ def _lattice(x: int, y: int, z: int, seed: int) -> float:
     return h / 2147483647.5 - 1.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _noise_at(x: float, y: float, z: float, seed: int) -> float:
     """Value noise in [−1, 1], cubic between lattice points."""
     ix, iy, iz = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
@@ -28,7 +28,7 @@ def _noise_at(x: float, y: float, z: float, seed: int) -> float:
     return total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def noise(points: np.ndarray, frequency: float, octaves: int, seed: int) -> np.ndarray:
     """Sum of ``octaves`` octaves of value noise at points (n, 3), each half as strong and twice as fine: float32 (n,), about [−1, 1]."""
     values = np.zeros(points.shape[0], np.float32)

@@ -6,7 +6,7 @@ from numba import njit
 NOTHING = -1  # triangle number of pixels that no triangle covers
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Unit normals float32 (n, 3), the area-weighted mean over the triangles around each vertex."""
     normals = np.zeros_like(vertices)
@@ -32,7 +32,7 @@ def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     return normals
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def draw_triangles(
     screen: np.ndarray, triangles: np.ndarray, depth: np.ndarray, triangle_at: np.ndarray, weights: np.ndarray
 ) -> None:
@@ -67,7 +67,7 @@ def draw_triangles(
                     weights[y, x, 1] = w1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def draw_depth(screen: np.ndarray, triangles: np.ndarray, depth: np.ndarray) -> None:
     """Z-buffer without anything but the depth (float32 (h, w), in place), both sides of each triangle: for shadow maps."""
     height, width = depth.shape

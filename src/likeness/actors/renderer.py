@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from likeness.actors.figure import Figure, Material
@@ -58,6 +59,9 @@ class Shadows:
         shadows.solid.add_triangles(posed, triangles)
         for hair in strands:
             shadows.hair.add_strands(hair.points, hair.points_each)
+        if strands:  # single strands are too thin to cast shadows: only the mass of hair does
+            cv2.GaussianBlur(shadows.hair.count, (0, 0), 2.0, dst=shadows.hair.count)
+            cv2.erode(shadows.hair.depth, np.ones((5, 5), np.uint8), dst=shadows.hair.depth)
         return shadows
 
     def reach(self, points: np.ndarray) -> np.ndarray:
@@ -153,7 +157,7 @@ def head_middle(pose: Pose) -> np.ndarray:
 
 def develop(light: np.ndarray, exposure: float, grain: float, seed: int) -> np.ndarray:
     """Linear light (h, w, 3) to a photograph, uint8 sRGB: exposure, film curve (Narkowicz 2015, after ACES), seeded grain."""
-    x = np.maximum(light, 0) * (0.62 * exposure)
+    x = np.maximum(light, 0) * (0.56 * exposure)
     curve = np.clip(x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14), 0, 1)
     display = np.where(curve <= 0.0031308, 12.92 * curve, 1.055 * np.maximum(curve, 1e-6) ** (1 / 2.4) - 0.055)
     if grain > 0:

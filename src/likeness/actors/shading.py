@@ -88,7 +88,7 @@ class Layers(NamedTuple):
     gloss: np.ndarray
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _key_share(light: Lighting, position: np.ndarray, turn: float, bias: float) -> float:
     """Share of the key light that reaches a point past skin, clothes and hair."""
     frame, scale = light.frame, light.frame[3, 0]
@@ -111,11 +111,11 @@ def _key_share(light: Lighting, position: np.ndarray, turn: float, bias: float) 
             strands = (
                 light.hair_count[hair_row, hair_column] if light.hair_depth[hair_row, hair_column] < z - 0.25 else 0.0
             )
-            share += np.exp(-_HAIR_BLOCKS * strands)
+            share += np.exp(-_HAIR_BLOCKS * strands) if strands > 0 else 1.0
     return share / _TAPS.shape[0]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _ggx(n_dot_l: float, n_dot_v: float, n_dot_h: float, v_dot_h: float, roughness: float, f0: float) -> float:
     """π times the GGX reflectance times n·l, so that it adds to a diffuse term written as albedo times n·l."""
     alpha2 = roughness**4
@@ -126,7 +126,7 @@ def _ggx(n_dot_l: float, n_dot_v: float, n_dot_h: float, v_dot_h: float, roughne
     return d * visibility * fresnel * n_dot_l
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _sample(texture: np.ndarray, layer: int, u: float, v: float, out: np.ndarray) -> None:
     """Bilinear look-up of ``texture`` (layers, r, r, c) at uv in [0, 1], v up, into ``out`` (c,)."""
     resolution = texture.shape[1]
@@ -140,7 +140,7 @@ def _sample(texture: np.ndarray, layer: int, u: float, v: float, out: np.ndarray
         out[c] = top * (1 - fy) + low * fy
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _interpolated(values: np.ndarray, corners: np.ndarray, w0: float, w1: float, out: np.ndarray) -> None:
     """Vertex values (n, 3) at a point of a triangle, into ``out`` (3,)."""
     w2 = 1 - w0 - w1
@@ -148,21 +148,21 @@ def _interpolated(values: np.ndarray, corners: np.ndarray, w0: float, w1: float,
         out[c] = w0 * values[corners[0], c] + w1 * values[corners[1], c] + w2 * values[corners[2], c]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _unit(vector: np.ndarray) -> None:
     length = np.sqrt(vector[0] ** 2 + vector[1] ** 2 + vector[2] ** 2) + 1e-9
     for c in range(3):
         vector[c] /= length
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _step(low: float, high: float, x: float) -> float:
     """A smooth step from 0 at ``low`` to 1 at ``high``."""
     t = min(max((x - low) / (high - low), 0.0), 1.0)
     return t * t * (3 - 2 * t)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _eyeball(direction: np.ndarray, axis: np.ndarray, look: EyeLook, out: np.ndarray) -> float:
     """Colour of the eyeball in ``direction`` from its centre, into ``out``; returns 1 on the iris, 0 on the white."""
     cosine = direction[0] * axis[0] + direction[1] * axis[1] + direction[2] * axis[2]
@@ -176,13 +176,13 @@ def _eyeball(direction: np.ndarray, axis: np.ndarray, look: EyeLook, out: np.nda
     inside = _step(1.08, 0.96, r)
     vein = 0.5 + 0.5 * np.sin(around * 7 + 9 * angle + 2 * np.sin(around * 13))
     red = min(max((angle - 0.5) / 0.6, 0.0), 1.0) * (0.3 + 0.4 * vein)
-    out[0] = inside * (look.iris[0] * lightness * hole + 0.004) + (1 - inside) * 0.60
-    out[1] = inside * (look.iris[1] * lightness * hole + 0.004) + (1 - inside) * (0.555 - 0.20 * red)
-    out[2] = inside * (look.iris[2] * lightness * hole + 0.004) + (1 - inside) * (0.52 - 0.20 * red)
+    out[0] = inside * (look.iris[0] * lightness * hole + 0.004) + (1 - inside) * 0.50
+    out[1] = inside * (look.iris[1] * lightness * hole + 0.004) + (1 - inside) * (0.465 - 0.17 * red)
+    out[2] = inside * (look.iris[2] * lightness * hole + 0.004) + (1 - inside) * (0.435 - 0.17 * red)
     return inside
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _between_lids(still: np.ndarray, lids: np.ndarray) -> float:
     """How open the sky is over a point of the eye ``still`` (3,): the lids and lashes shade its upper edge most."""
     for s in range(lids.shape[0] - 1):
@@ -197,12 +197,12 @@ def _between_lids(still: np.ndarray, lids: np.ndarray) -> float:
     return 0.3
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _mouth_colour(material: int, still: np.ndarray, colour: np.ndarray) -> tuple[float, float, float]:
     """Colour of teeth, gums, tongue and sockets; returns roughness, strength of gloss and openness."""
-    open_sky = 0.05 + 0.75 * _step(6.2, 11.4, still[2])
+    open_sky = 0.10 + 0.85 * _step(5.0, 11.0, still[2])
     if material == _TEETH:
-        colour[0], colour[1], colour[2] = 0.70, 0.64, 0.53
+        colour[0], colour[1], colour[2] = 0.60, 0.55, 0.46
         return 0.3, 0.7, open_sky
     if material == _GUMS:
         colour[0], colour[1], colour[2] = 0.43, 0.15, 0.14
@@ -214,7 +214,7 @@ def _mouth_colour(material: int, still: np.ndarray, colour: np.ndarray) -> tuple
     return 0.5, 0.3, open_sky
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _light_point(
     material: int,
     gloss_of: tuple[float, float, float, float, float, float],
@@ -270,7 +270,7 @@ def _light_point(
             gloss[c] += light.colours[number, c] * lit * shine * bright
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _skin_at(
     mesh: Mesh,
     maps: SkinMaps,
@@ -298,7 +298,7 @@ def _skin_at(
     return oil[0]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def shade(
     triangle_at: np.ndarray,
     weights: np.ndarray,
@@ -328,7 +328,7 @@ def shade(
             gloss_of = (0.1, 0.035, 0.6, 0.6, 0.0, 0.3)
             if material <= _BACK:
                 oil = _skin_at(mesh, maps, t, w0, w1, colour, normal, scratch)
-                gloss_of = (0.15, 0.028, 0.58 - 0.18 * oil, 0.38 - 0.1 * oil, 0.15 + 0.35 * oil, 1.0)
+                gloss_of = (0.15, 0.028, 0.60 - 0.16 * oil, 0.44 - 0.1 * oil, 0.10 + 0.30 * oil, 0.85)
             elif material == _EYE:
                 side = 0 if still[0] > 0 else 1
                 _interpolated(look.coordinates, corners, w0, w1, local)

@@ -36,10 +36,7 @@ class ShadowMap:
 
     def place(self, points: np.ndarray) -> np.ndarray:
         """World points (n, 3) in cm to map coordinates float32 (n, 3): column, row, depth in cm away from the light."""
-        along = points @ self.frame[:3].T
-        along[:, :2] = along[:, :2] * self.frame[3, 0] + self.frame[3, 1:]
-        along[:, 2] *= -1
-        return along.astype(np.float32)
+        return _place(points, self.frame)
 
     def add_triangles(self, points: np.ndarray, triangles: np.ndarray) -> None:
         """Let triangles block the light."""
@@ -50,7 +47,19 @@ class ShadowMap:
         _trace(self.place(points), points_each, self.depth, self.count)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _place(points: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    placed = np.empty((points.shape[0], 3), np.float32)
+    scale = frame[3, 0]
+    for p in range(points.shape[0]):
+        x, y, z = points[p, 0], points[p, 1], points[p, 2]
+        placed[p, 0] = (frame[0, 0] * x + frame[0, 1] * y + frame[0, 2] * z) * scale + frame[3, 1]
+        placed[p, 1] = (frame[1, 0] * x + frame[1, 1] * y + frame[1, 2] * z) * scale + frame[3, 2]
+        placed[p, 2] = -(frame[2, 0] * x + frame[2, 1] * y + frame[2, 2] * z)
+    return placed
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _trace(placed: np.ndarray, points_each: int, depth: np.ndarray, count: np.ndarray) -> None:
     height, width = depth.shape
     for p in range(placed.shape[0] - 1):
@@ -65,7 +74,7 @@ def _trace(placed: np.ndarray, points_each: int, depth: np.ndarray, count: np.nd
                 depth[y, x] = min(depth[y, x], placed[p, 2] + dz * s / steps)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def transmitted(placed: np.ndarray, depth: np.ndarray, fade_cm: float, bias_cm: float) -> np.ndarray:
     """Share of light left at placed points (n, 3) behind the first blocker: exp(−(depth beyond it − bias)/fade), float32 (n,)."""
     height, width = depth.shape

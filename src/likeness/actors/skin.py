@@ -19,7 +19,7 @@ from likeness.actors.shot import Part
 CHARTS = ("M_Face", "M_BackHead")
 
 # Linear skin colour: exp of minus pigment times its extinction in red, green, blue (fitted to photographs by eye).
-_DERMIS = np.array([0.82, 0.66, 0.56], np.float32)
+_DERMIS = np.array([0.74, 0.57, 0.47], np.float32)
 _MELANIN = np.array([1.5, 1.95, 2.4], np.float32)
 _BLOOD = np.array([0.10, 0.85, 0.70], np.float32)
 
@@ -128,7 +128,8 @@ def skin_texture(person: Person, resolution: int, beard: np.ndarray, scalp: np.n
     blood = blood + lips * (0.45 + 0.9 * skin.lip_colour)
     melanin = melanin * (1 - 0.25 * lips) + 0.10 * lips
     albedo = _DERMIS * np.exp(-melanin[..., None] * _MELANIN - blood[..., None] * _BLOOD)
-    albedo = _under_hair(albedo, np.asarray(person.beard.colour), 0.75 * beard)
+    shaved = 0.5 if person.beard.style == "stubble" else 0.7
+    albedo = _under_hair(albedo, np.asarray(person.beard.colour), shaved * beard)
     tint = np.asarray(person.hair.colour) * (1 - person.hair.grey) + 0.12 * person.hair.grey
     albedo = _under_hair(albedo, tint, scalp)
     oil = np.clip(skin.oil * (0.5 + 0.5 * _bump_at(chart.positions, (0, 3, 11.5), (3.2, 5, 5)) + 0.5 * lips), 0, 1)
@@ -176,15 +177,15 @@ def _spots(points: np.ndarray, person: Person) -> np.ndarray:
     if skin.freckles > 0:
         fine = noise(points, 4.5, 1, int(rng.integers(2**20)))
         where = _bump_at(points, (-3.2, 1.0, 10.0), (3.2, 3.0, 4.5))
-        melanin += skin.freckles * 1.1 * where * np.clip((fine - 0.35) / 0.3, 0, 1)
+        melanin += skin.freckles * 0.55 * where * np.clip((fine - 0.35) / 0.3, 0, 1)
     if skin.age > 0.55:
         coarse = noise(points, 1.6, 2, int(rng.integers(2**20)))
-        melanin += (skin.age - 0.5) * 0.5 * np.clip((coarse - 0.55) / 0.3, 0, 1)
+        melanin += (skin.age - 0.5) * 0.18 * np.clip((coarse - 0.5) / 0.4, 0, 1)
     candidates = points[front]
-    for _ in range(int(rng.integers(1, 5))):
+    for _ in range(int(rng.integers(0, 4))):
         centre = candidates[rng.integers(len(candidates))]
-        distance = np.linalg.norm(points - centre, axis=1) / rng.uniform(0.08, 0.16)
-        melanin += 0.9 * np.clip(1.5 - distance, 0, 1)
+        distance = np.linalg.norm(points - centre, axis=1) / rng.uniform(0.07, 0.12)
+        melanin += 0.5 * np.clip(1.5 - distance, 0, 1)
     return melanin
 
 

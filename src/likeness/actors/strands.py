@@ -42,7 +42,7 @@ def tangents(points: np.ndarray, points_each: int) -> np.ndarray:
     return direction.reshape(-1, 3)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def strand_light(
     points: np.ndarray,
     points_each: int,
@@ -101,7 +101,7 @@ def strand_light(
     return light_out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def back_to_front(depth: np.ndarray, points_each: int) -> np.ndarray:
     """Order of the segments, farthest first: int64 numbers of their first points (a counting sort over depth)."""
     count = depth.shape[0] // points_each * (points_each - 1)
@@ -124,7 +124,7 @@ def back_to_front(depth: np.ndarray, points_each: int) -> np.ndarray:
     return order
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def draw_strands(
     screen: np.ndarray,
     points_each: int,

@@ -16,12 +16,12 @@ from likeness.actors.rasterize import vertex_normals
 from likeness.actors.renderer import (
     Buffers,
     Shadows,
+    develop,
     eye_look,
     head_middle,
     lighting,
     paint_strands,
     paint_surfaces,
-    develop,
 )
 from likeness.actors.scene import Scene
 from likeness.actors.shading import Mesh, SkinMaps
@@ -59,10 +59,16 @@ class Studio:
         self._skin = skin_texture(person, chart.resolution, beard, scalp_share(person, points).reshape(shape))
         self._hair = grow_head_hair(person, self._figure, model, normals)
         self._facial_hair = facial_hair(person, self._figure, model, normals)
-        sky = (rest, triangles, self._hair.points, self._hair.points_each)
-        self._openness = openness(rest, normals, *sky)
-        self._hair_openness = openness(self._hair.points, np.zeros_like(self._hair.points), *sky)
+        every = np.concatenate([rest, self._hair.points])
+        facing = np.concatenate([normals, np.zeros_like(self._hair.points)])  # hair looks all ways
+        seen = openness(every, facing, rest, triangles, self._hair.points, self._hair.points_each)
+        self._openness, self._hair_openness = seen[: len(rest)], seen[len(rest) :]
         self._backdrop = backdrop(scene, size * supersampling)
+
+    def move_to(self, scene: Scene) -> None:
+        """Go on in another scene; the person is not made anew."""
+        self.scene = scene
+        self._backdrop = backdrop(scene, self.size * self.supersampling)
 
     def shoot(self, pose: Pose) -> Shot:
         """Film one pose."""
