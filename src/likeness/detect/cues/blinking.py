@@ -36,6 +36,7 @@ class BlinkingSettings:
     rate_spread: float = 13.0
     rare_rate: float = 3.4
     share_repeating: float = 0.5
+    share_found: float = 0.8  # of blinks on genuine footage that the landmarks show deep enough to count
     usual_rate: tuple[float, float] = (10.0, 30.0)
     usual_duration_s: tuple[float, float] = (0.1, 0.4)
     bound: float = 0.7
@@ -203,8 +204,11 @@ def find_blinks(curve: EyeCurve, settings: BlinkingSettings) -> list[Blink]:
 
 def count_evidence(blinks: int, seconds: float, settings: BlinkingSettings) -> float:
     """log10 likelihood ratio of seeing ``blinks`` in ``seconds``: a swap (a mixture) against a person."""
-    person = _log_count(blinks, seconds, settings.rate_mean, settings.rate_spread)
-    hardly = _log_count(blinks, seconds, settings.rare_rate, settings.rare_rate)
+    found = (
+        settings.share_found
+    )  # a Poisson count of which a share is found is a Poisson count of that share of the rate
+    person = _log_count(blinks, seconds, found * settings.rate_mean, found * settings.rate_spread)
+    hardly = _log_count(blinks, seconds, found * settings.rare_rate, found * settings.rare_rate)
     swap = np.logaddexp(np.log(settings.share_repeating) + person, np.log1p(-settings.share_repeating) + hardly)
     return float((swap - person) / np.log(10))
 
