@@ -13,9 +13,26 @@ from likeness.faces.extract import ExtractSettings, extract
 from likeness.faces.faceset import CROP_SIZE, FaceSet
 from likeness.files import sha256_of
 
-COLUMNS = (
-    ["file", "source", "frame", "time_s", "track", "x0", "y0", "x1", "y1", "confidence", "yaw", "pitch", "roll", "quality", "landmarks"]
-)  # as the design has them
+COLUMNS = [
+    *("file", "source", "frame", "time_s", "track", "x0", "y0", "x1", "y1"),
+    *("confidence", "yaw", "pitch", "roll", "quality", "landmarks"),
+]
+    "file",
+    "source",
+    "frame",
+    "time_s",
+    "track",
+    "x0",
+    "y0",
+    "x1",
+    "y1",
+    "confidence",
+    "yaw",
+    "pitch",
+    "roll",
+    "quality",
+    "landmarks",
+]
 
 
 @pytest.fixture(scope="module")

@@ -3,19 +3,14 @@ import numpy as np
 import pytest
 from made_faces import compose
 
+from likeness.actors.truth import Truth
 from likeness.faces.face import OUTER_EYE_CORNERS
 from likeness.faces.finder import box_of, merged, overlap
 
 
-def truth_of(clip) -> np.ndarray:
-    """The exact landmarks (frames, 68, 2) of a shipped clip."""
-    with np.load(clip.truth) as truth:
-        return truth["landmarks"].astype(np.float32)
-
-
 def test_every_actor_frame_has_one_face_where_it_is(shipped, frames_a, frames_b, finder):
     for clip, frames in ((shipped.actor_a, frames_a), (shipped.actor_b, frames_b)):
-        truth = truth_of(clip)
+        truth = Truth.load(clip.truth).landmarks
         right, left = OUTER_EYE_CORNERS
         for frame in frames[::6]:
             faces = finder.find(frame.image, frame.index, frame.time_s)

@@ -144,7 +144,8 @@ def spoil(crop: np.ndarray, rng: np.random.Generator, settings: AugmentSettings)
         crop = np.clip(crop + (noise * rng.uniform(0, 0.15)).astype(np.int16), 0, 255).astype(np.uint8)
     if rng.random() < 0.4:
         quality = int(rng.integers(12, 90))
-        crop = cv2.imdecode(cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+        packed = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        crop = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))
     return crop
 
 
