@@ -14,7 +14,9 @@ _COLLARS = {"crew": (-13.6, -11.2, -9.6), "vee": (-17.0, -11.4, -9.6), "shirt": 
 
 
 def garment(clothes: Clothes, body: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The top's vertices float32 (n, 3) in cm and triangles int32 (m, 3), fitted to ``body`` (v, 3), the skin of neck and shoulders."""
+    """The top's vertices float32 (n, 3) in cm and triangles int32 (m, 3), fitted to ``body`` (v, 3), the skin of neck
+    and shoulders.
+    """
     around = np.linspace(0, 2 * np.pi, _AROUND, endpoint=False)  # 0 is the front, then the subject's left
     height = collar_height(clothes, around)
     radius = np.array([_body_radius(body, a, h) for a, h in zip(around, height, strict=True)])

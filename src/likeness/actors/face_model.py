@@ -1,4 +1,5 @@
-"""The measured face every actor is made of: ICT-FaceKit Light (USC ICT, MIT licence), 50 identity modes, 57 expressions.
+"""The measured face every actor is made of: ICT-FaceKit Light (USC ICT, MIT licence), 50 identity modes, 57
+expressions.
 
 Source: Li et al., "Learning Formation of Physically-Based Face Attributes", CVPR 2020; github.com/ICT-VGL/ICT-FaceKit.
 """
@@ -29,9 +30,10 @@ _HELP = (
 class FaceModel:
     """A head as a linear model: neutral + identity @ modes + expression @ deltas, in cm.
 
-    +y is up, +z towards the camera, +x the subject's left. Shapes: ``vertices`` float32 (n, 3), ``triangles`` int32 (m, 3),
-    ``uv`` float32 (k, 2) with the material's tile in the whole part of u, ``uv_triangles`` int32 (m, 3), ``materials`` str (m,),
-    ``identity_modes`` float32 (50, n, 3), ``expression_deltas`` float32 (57, n, 3), ``landmarks`` int32 (68,) vertex numbers in iBUG order.
+    +y is up, +z towards the camera, +x the subject's left. Shapes: ``vertices`` float32 (n, 3), ``triangles`` int32 (m,
+    3), ``uv`` float32 (k, 2) with the material's tile in the whole part of u, ``uv_triangles`` int32 (m, 3),
+    ``materials`` str (m,), ``identity_modes`` float32 (50, n, 3), ``expression_deltas`` float32 (57, n, 3),
+    ``landmarks`` int32 (68,) vertex numbers in iBUG order.
     """
 
     vertices: np.ndarray
@@ -50,7 +52,9 @@ class FaceModel:
         return self.vertices + np.tensordot(np.asarray(identity, np.float32), modes, axes=1)
 
     def expression(self, **weights: float) -> np.ndarray:
-        """Weights float32 (57,) in the model's order from names, e.g. ``jawOpen=0.4``; raises KeyError on an unknown name."""
+        """Weights float32 (57,) in the model's order from names, e.g. ``jawOpen=0.4``; raises KeyError on an unknown
+        name.
+        """
         vector = np.zeros(len(self.expression_names), np.float32)
         for name, weight in weights.items():
             if name not in self.expression_names:
@@ -69,7 +73,9 @@ def face_model() -> FaceModel:
 
 
 def find_face_model() -> Path:
-    """Where the face model's file is: ``LIKENESS_DATA/face_model``, the cache, or fetched from ``LIKENESS_FACE_MODEL_URL``."""
+    """Where the face model's file is: ``LIKENESS_DATA/face_model``, the cache, or fetched from
+    ``LIKENESS_FACE_MODEL_URL``.
+    """
     folder = os.environ.get("LIKENESS_DATA")
     if folder and (path := Path(folder) / "face_model" / FACE_MODEL_FILE).is_file():
         return path

@@ -21,7 +21,9 @@ _LASH_COLUMNS, _LASH_ROWS = 19, 6
 
 @dataclass(frozen=True, eq=False)
 class Rooting:
-    """Strand points in the frames of triangles: ``corners`` int32 (n, 3) vertices, ``weights`` float32 (n, 3) along two edges and the normal."""
+    """Strand points in the frames of triangles: ``corners`` int32 (n, 3) vertices, ``weights`` float32 (n, 3) along two
+    edges and the normal.
+    """
 
     corners: np.ndarray
     weights: np.ndarray
@@ -56,7 +58,9 @@ def facial_hair(person: Person, figure: Figure, model: FaceModel, normals: np.nd
 
 
 def _surface(figure: Figure, normals: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The skin under points ``near`` (n, 3): triangle corners (n, 3), the points moved onto the mesh, and its normals there."""
+    """The skin under points ``near`` (n, 3): triangle corners (n, 3), the points moved onto the mesh, and its normals
+    there.
+    """
     skin = figure.triangles[figure.materials == Material.FACE]
     centres = figure.neutral[skin].mean(axis=1)
     _, nearest = cKDTree(centres).query(near)
@@ -77,7 +81,9 @@ def _strands(
     bend: np.ndarray,
     points_each: int,
 ) -> tuple[np.ndarray, Rooting]:
-    """Curves from ``roots`` along ``directions`` (n, 3), bending by ``bend`` (n, 3) for each unit of length, bound to the skin."""
+    """Curves from ``roots`` along ``directions`` (n, 3), bending by ``bend`` (n, 3) for each unit of length, bound to
+    the skin.
+    """
     s = np.linspace(0, 1, points_each)[None, :, None]
     along = directions[:, None] * s + 0.5 * bend[:, None] * s**2
     points = roots[:, None] + 0.01 * normals[:, None] + along * length[:, None, None]
@@ -90,7 +96,7 @@ def grow_brows(person: Person, figure: Figure, model: FaceModel, normals: np.nda
     brows, rng = person.brows, person.rng("brows")
     each = int(480 * brows.density * (0.6 + 0.4 * brows.thickness))
     roots, directions = [], []
-    for numbers, outward in (((21, 20, 19, 18, 17), -1.0), ((22, 23, 24, 25, 26), 1.0)):
+    for numbers in ((21, 20, 19, 18, 17), (22, 23, 24, 25, 26)):  # from the nose outwards
         line = figure.neutral[model.landmarks[list(numbers)]].copy()
         line[:, 1] += np.array([0, 0.45, 1, 0.8, 0]) * brows.arch + np.linspace(0, 1, 5) * brows.tilt - 0.30
         t = rng.beta(1.35, 1.75, each) * min(brows.length, 1.12)
@@ -149,7 +155,7 @@ def grow_lashes(person: Person, figure: Figure, model: FaceModel) -> tuple[Stran
 
 
 def _lash_grid(model: FaceModel, first: int) -> np.ndarray:
-    """Vertex numbers of the lash strip that starts at vertex ``first``: rows from root to tip, columns along the lid."""
+    """Vertex numbers of the lash strip that starts at vertex ``first``: rows root to tip, columns along the lid."""
     chosen = model.materials == "M_EyeLashes"
     uv_of_vertex = np.zeros((len(model.vertices), 2))
     uv_of_vertex[model.triangles[chosen]] = model.uv[model.uv_triangles[chosen]]
@@ -158,7 +164,9 @@ def _lash_grid(model: FaceModel, first: int) -> np.ndarray:
 
 
 def beard_mask(person: Person, points: np.ndarray, lips: np.ndarray) -> np.ndarray:
-    """How much beard grows at points (n, 3) of the mean face, float32 (n,) in [0, 1]; ``lips`` (n,) in [0, 1] grow none."""
+    """How much beard grows at points (n, 3) of the mean face, float32 (n,) in [0, 1]; ``lips`` (n,) in [0, 1] grow
+    none.
+    """
     style = person.beard.style
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
     ragged = 0.35 * noise(points, 1.3, 2, person.seed + 31)

@@ -1,4 +1,4 @@
-"""An actor's body as triangles: the face model's mesh with an identity, an expression, a gaze and a turn of the head."""
+"""An actor's body as triangles: the face model's mesh with an identity, an expression, a gaze and a turned head."""
 
 from enum import IntEnum
 from functools import cache
@@ -44,7 +44,9 @@ _MATERIALS = {
 
 
 def head_rotation(head: np.ndarray) -> np.ndarray:
-    """Yaw, pitch and roll in degrees (signs as in `Pose`) to a float32 (3, 3) rotation: roll first, then pitch, then yaw."""
+    """Yaw, pitch and roll in degrees (signs as in `Pose`) to a float32 (3, 3) rotation: roll first, then pitch, then
+    yaw.
+    """
     yaw, pitch, roll = np.radians(np.asarray(head, np.float64))
     turn = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
     nod = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
@@ -53,7 +55,9 @@ def head_rotation(head: np.ndarray) -> np.ndarray:
 
 
 def follow_head(points: np.ndarray, pose: Pose, follow: np.ndarray | None = None) -> np.ndarray:
-    """Points float32 (n, 3) at rest to where ``pose`` takes them; ``follow`` (n,) in [0, 1] is `neck_weight` by default."""
+    """Points float32 (n, 3) at rest to where ``pose`` takes them; ``follow`` (n,) in [0, 1] is `neck_weight` by
+    default.
+    """
     weight = neck_weight(points) if follow is None else follow
     return _turn(points, weight, head_rotation(pose.head), np.asarray(pose.shift, np.float32))
 
@@ -77,7 +81,7 @@ def neck_weight(points: np.ndarray) -> np.ndarray:
 
 
 def evened(head: np.ndarray, model: FaceModel) -> np.ndarray:
-    """A head (n, 3) with 40 % of its left-right differences: random mixtures of scans add up to more than people have."""
+    """A head (n, 3) with 40 % of its left-right differences: mixed scans add up to more than people have."""
     flip = np.array([-1, 1, 1], np.float32)
     partner = mirror_partners(model)
     mirrored = head[partner] * flip
@@ -94,8 +98,8 @@ def mirror_partners(model: FaceModel) -> np.ndarray:
 class Figure:
     """A person's mesh at rest and its moves.
 
-    ``neutral`` float32 (n, 3) in cm; ``triangles`` int32 (m, 3) are the drawn ones, with ``uv_triangles`` int32 (m, 3) into ``uv`` and
-    ``materials`` uint8 (m,) of `Material`.
+    ``neutral`` float32 (n, 3) in cm; ``triangles`` int32 (m, 3) are the drawn ones, with ``uv_triangles`` int32 (m, 3)
+    into ``uv`` and ``materials`` uint8 (m,) of `Material`.
     """
 
     def __init__(self, person: Person, model: FaceModel):
@@ -122,7 +126,9 @@ class Figure:
         self.eye_coordinates, self.eye_axes = self._eyes(model)
 
     def _eyes(self, model: FaceModel) -> tuple[np.ndarray, np.ndarray]:
-        """Each eyeball vertex as a direction from its eye's centre, float32 (n, 3), and the directions of the two irises' middles, (2, 3)."""
+        """Each eyeball vertex as a direction from its eye's centre, float32 (n, 3), and the directions of the two
+        irises' middles, (2, 3).
+        """
         directions = np.zeros_like(self.neutral)
         axes = []
         for ball, centre, material in zip(EYEBALLS, self.eye_centres, ("M_ScleraLeft", "M_ScleraRight"), strict=True):

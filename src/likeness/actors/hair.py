@@ -1,4 +1,6 @@
-"""Head hair: where it grows, and the cuts. Strands grow from the scalp, are combed, fall, clump, curl and lie on head and shoulders."""
+"""Head hair: where it grows, and the cuts. Strands grow from the scalp, are combed, fall, clump, curl and lie on head
+and shoulders.
+"""
 
 from dataclasses import dataclass
 
@@ -31,7 +33,9 @@ _FACE_X = (5.0, 6.6, 7.0, 7.3, 7.1, 6.2, 3.5, 0.0)
 
 @dataclass(frozen=True)
 class Cut:
-    """A haircut. Lengths and sizes in cm; ``comb``: whorl, parting, back or out; ``lift`` 0 lies flat, 1 stands up; ``recede`` 0–1."""
+    """A haircut. Lengths and sizes in cm; ``comb``: whorl, parting, back or out; ``lift`` 0 lies flat, 1 stands up;
+    ``recede`` 0–1.
+    """
 
     strands: int
     points: int
@@ -115,7 +119,9 @@ def grow_head_hair(person: Person, figure: Figure, model: FaceModel, normals: np
 
 
 def grow_hair(person: Person, roots: np.ndarray, normals: np.ndarray, head: np.ndarray, top: np.ndarray) -> Strands:
-    """Grow a person's hair from ``roots`` (n, 3) with skin ``normals``; ``head`` (h, 3) and ``top`` (t, 3) are what it lies on."""
+    """Grow a person's hair from ``roots`` (n, 3) with skin ``normals``; ``head`` (h, 3) and ``top`` (t, 3) are what it
+    lies on.
+    """
     cut, rng = STYLES[person.hair.style], person.rng("hair")
     count, k = len(roots), cut.points
     if not count:
@@ -215,7 +221,9 @@ def radial_map(head: np.ndarray) -> np.ndarray:
 
 
 def height_map(body: np.ndarray) -> np.ndarray:
-    """Height in cm of the shoulders over (x, z): float32 (65 over z, 101 over x), cells of half a cm, −60 where nothing is."""
+    """Height in cm of the shoulders over (x, z): float32 (65 over z, 101 over x), cells of half a cm, −60 where nothing
+    is.
+    """
     heights = np.full((65, 101), -60.0, np.float32)
     row = np.clip(np.round(body[:, 2] / _GROUND_CM + 32), 0, 64).astype(int)
     column = np.clip(np.round(body[:, 0] / _GROUND_CM + 50), 0, 100).astype(int)

@@ -30,7 +30,9 @@ def _noise_at(x: float, y: float, z: float, seed: int) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def noise(points: np.ndarray, frequency: float, octaves: int, seed: int) -> np.ndarray:
-    """Sum of ``octaves`` octaves of value noise at points (n, 3), each half as strong and twice as fine: float32 (n,), about [−1, 1]."""
+    """Sum of ``octaves`` octaves of value noise at points (n, 3), each half as strong and twice as fine: float32 (n,),
+    about [−1, 1].
+    """
     values = np.zeros(points.shape[0], np.float32)
     for i in range(points.shape[0]):
         total, strength, scale = 0.0, 1.0, frequency

@@ -1,4 +1,6 @@
-"""Who an actor is: everything that stays the same from shot to shot. Nobody here is anybody: identities are random draws."""
+"""Who an actor is: everything that stays the same from shot to shot. Nobody here is anybody: identities are random
+draws.
+"""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -33,7 +35,9 @@ MASCULINE_STYLES = ("short", "crop", "bald", "balding", "coils", "side", "quiff"
 
 @dataclass(frozen=True)
 class Skin:
-    """``melanin`` 0.05 (very light) – 1.3 (very dark), ``haemoglobin`` about 0.2, ``freckles`` and ``age`` (creases, spots) 0–1, ``lip_colour`` 0–1."""
+    """``melanin`` 0.05 (very light) – 1.3 (very dark), ``haemoglobin`` about 0.2, ``freckles`` and ``age`` (creases,
+    spots) 0–1, ``lip_colour`` 0–1.
+    """
 
     melanin: float = 0.3
     haemoglobin: float = 0.2
@@ -45,7 +49,9 @@ class Skin:
 
 @dataclass(frozen=True)
 class Hair:
-    """``style`` names a cut of `hair.STYLES`; ``grey`` is the share of grey strands; ``parting`` −1 (own right) – 1 (own left)."""
+    """``style`` names a cut of `hair.STYLES`; ``grey`` is the share of grey strands; ``parting`` −1 (own right) – 1
+    (own left).
+    """
 
     style: str = "short"
     colour: Colour = BROWN
@@ -55,7 +61,9 @@ class Hair:
 
 @dataclass(frozen=True)
 class Brows:
-    """``thickness`` and ``density`` about 1, ``arch`` in cm above the mean, ``length`` about 1, ``tilt`` in cm the outer end is raised."""
+    """``thickness`` and ``density`` about 1, ``arch`` in cm above the mean, ``length`` about 1, ``tilt`` in cm the
+    outer end is raised.
+    """
 
     colour: Colour = DARK_BROWN
     thickness: float = 1.0
@@ -98,7 +106,8 @@ class Clothes:
 class Person:
     """A synthetic person: a name, a seed for all small details, and the traits that make the person.
 
-    ``identity`` holds standard-normal weights of the face model's modes; mode 0 is size and feminine (+) or masculine (−).
+    ``identity`` holds standard-normal weights of the face model's modes; mode 0 is size and feminine (+) or masculine
+    (−).
     """
 
     name: str

@@ -1,9 +1,12 @@
-"""Turning triangles into pixels: numba kernels, one thread each (several processes film better than one parallel kernel)."""
+"""Turning triangles into pixels: numba kernels, one thread each (several processes film better than one parallel
+kernel).
+"""
 
 import numpy as np
 from numba import njit
 
 NOTHING = -1  # triangle number of pixels that no triangle covers
+_EDGE = -1e-5  # rounding must not open cracks between neighbours
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -38,8 +41,9 @@ def draw_triangles(
 ) -> None:
     """Z-buffer: for each pixel the nearest triangle and where in it the pixel's centre lies.
 
-    ``screen`` float32 (n, 3) holds x, y in pixels (a pixel's centre is a whole number) and depth, smaller is nearer. Written in place:
-    ``depth`` float32 (h, w), ``triangle_at`` int32 (h, w) and ``weights`` float32 (h, w, 2), those of the first two corners.
+    ``screen`` float32 (n, 3) holds x, y in pixels (a pixel's centre is a whole number) and depth, smaller is nearer.
+    Written in place: ``depth`` float32 (h, w), ``triangle_at`` int32 (h, w) and ``weights`` float32 (h, w, 2), those of
+    the first two corners.
     """
     height, width = depth.shape
     for t in range(triangles.shape[0]):
@@ -57,7 +61,7 @@ def draw_triangles(
                 w0 = ((x1 - x) * (y2 - y) - (x2 - x) * (y1 - y)) / area
                 w1 = ((x2 - x) * (y0 - y) - (x0 - x) * (y2 - y)) / area
                 w2 = 1 - w0 - w1
-                if w0 < 0 or w1 < 0 or w2 < 0:
+                if w0 < _EDGE or w1 < _EDGE or w2 < _EDGE:
                     continue
                 z = w0 * screen[i, 2] + w1 * screen[j, 2] + w2 * screen[k, 2]
                 if z < depth[y, x]:
@@ -69,7 +73,7 @@ def draw_triangles(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def draw_depth(screen: np.ndarray, triangles: np.ndarray, depth: np.ndarray) -> None:
-    """Z-buffer without anything but the depth (float32 (h, w), in place), both sides of each triangle: for shadow maps."""
+    """Z-buffer of the depth alone (float32 (h, w), in place), of both sides of the triangles: for shadow maps."""
     height, width = depth.shape
     for t in range(triangles.shape[0]):
         i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
@@ -86,7 +90,7 @@ def draw_depth(screen: np.ndarray, triangles: np.ndarray, depth: np.ndarray) -> 
                 w0 = ((x1 - x) * (y2 - y) - (x2 - x) * (y1 - y)) / area
                 w1 = ((x2 - x) * (y0 - y) - (x0 - x) * (y2 - y)) / area
                 w2 = 1 - w0 - w1
-                if w0 >= 0 and w1 >= 0 and w2 >= 0:
+                if w0 >= _EDGE and w1 >= _EDGE and w2 >= _EDGE:
                     z = w0 * screen[i, 2] + w1 * screen[j, 2] + w2 * screen[k, 2]
                     if z < depth[y, x]:
                         depth[y, x] = z

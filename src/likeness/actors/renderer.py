@@ -1,4 +1,6 @@
-"""From a posed figure to linear light in pixels: z-buffer, shadow map, fused shading, scattering, strands; then to a photograph."""
+"""From a posed figure to linear light in pixels: z-buffer, shadow map, fused shading, scattering, strands; then to a
+photograph.
+"""
 
 from dataclasses import dataclass
 
@@ -24,7 +26,9 @@ _LID_LANDMARKS = (
 
 @dataclass(eq=False)
 class Buffers:
-    """What the z-buffer knows of each pixel: ``depth`` float32, ``triangle_at`` int32 (h, w), ``weights`` float32 (h, w, 2)."""
+    """What the z-buffer knows of each pixel: ``depth`` float32, ``triangle_at`` int32 (h, w), ``weights`` float32 (h,
+    w, 2).
+    """
 
     depth: np.ndarray
     triangle_at: np.ndarray
@@ -117,7 +121,9 @@ def paint_strands(
     canvas: np.ndarray,
     cover: np.ndarray,
 ) -> None:
-    """Draw strands softly over ``canvas`` (h, w, 3), hidden by ``depth`` (h, w); ``cover`` (h, w) gathers their opacity."""
+    """Draw strands softly over ``canvas`` (h, w, 3), hidden by ``depth`` (h, w); ``cover`` (h, w) gathers their
+    opacity.
+    """
     side = canvas.shape[0]
     radiance = strand_light(
         strands.points,
@@ -156,7 +162,9 @@ def head_middle(pose: Pose) -> np.ndarray:
 
 
 def develop(light: np.ndarray, exposure: float, grain: float, seed: int) -> np.ndarray:
-    """Linear light (h, w, 3) to a photograph, uint8 sRGB: exposure, film curve (Narkowicz 2015, after ACES), seeded grain."""
+    """Linear light (h, w, 3) to a photograph, uint8 sRGB: exposure, film curve (Narkowicz 2015, after ACES), seeded
+    grain.
+    """
     x = np.maximum(light, 0) * (0.56 * exposure)
     curve = np.clip(x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14), 0, 1)
     display = np.where(curve <= 0.0031308, 12.92 * curve, 1.055 * np.maximum(curve, 1e-6) ** (1 / 2.4) - 0.055)

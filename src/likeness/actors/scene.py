@@ -9,7 +9,9 @@ Vector = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Light:
-    """A far light: ``towards`` points from the actor to it (+x image right, +y up, +z to the camera), ``colour`` is linear RGB radiance."""
+    """A far light: ``towards`` points from the actor to it (+x image right, +y up, +z to the camera), ``colour`` is
+    linear RGB radiance.
+    """
 
     towards: Vector
     colour: Vector
@@ -23,14 +25,18 @@ class Light:
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera on the z axis: ``focal`` in half picture heights, ``distance_cm`` from the head's centre, aimed at ``aim_cm`` (x, y)."""
+    """A pinhole camera on the z axis: ``focal`` in half picture heights, ``distance_cm`` from the head's centre, aimed
+    at ``aim_cm`` (x, y).
+    """
 
     distance_cm: float = 95.0
     focal: float = 5.2
     aim_cm: tuple[float, float] = (0.0, 0.4)
 
     def project(self, points: np.ndarray, size: int) -> np.ndarray:
-        """World points (n, 3) in cm to float32 (n, 3): x, y in pixels of a ``size``² picture (pixel centres are whole numbers), distance in cm."""
+        """World points (n, 3) in cm to float32 (n, 3): x, y in pixels of a ``size``² picture (pixel centres are whole
+        numbers), distance in cm.
+        """
         distance = self.distance_cm - points[:, 2]
         scale = self.focal * size / 2 / distance
         middle = size / 2 - 0.5
@@ -47,8 +53,9 @@ class Camera:
 class Scene:
     """Light, framing and background of a shot; the same scene always looks the same.
 
-    ``sky`` and ``ground`` are the linear RGB of the ambient light from above and below; ``background`` names the kind of room and
-    ``background_seed`` draws its details; ``grain`` is the standard deviation of the sensor's noise in [0, 1] display units.
+    ``sky`` and ``ground`` are the linear RGB of the ambient light from above and below; ``background`` names the kind
+    of room and ``background_seed`` draws its details; ``grain`` is the standard deviation of the sensor's noise in [0,
+    1] display units.
     """
 
     key: Light = Light((-0.55, 0.45, 0.8), (2.3, 2.2, 2.05))

@@ -1,7 +1,8 @@
 """Light on surfaces: one fused kernel from triangles to diffuse light, colour and gloss for each pixel.
 
-Diffuse light is kept apart from colour, so that skin can scatter it (blurred over the screen, further in red) before both
-are multiplied. Gloss is two lobes of GGX (Walter et al. 2007) with the Smith visibility approximated after Karis 2013.
+Diffuse light is kept apart from colour, so that skin can scatter it (blurred over the screen, further in red) before
+both are multiplied. Gloss is two lobes of GGX (Walter et al. 2007) with the Smith visibility approximated after Karis
+2013.
 """
 
 from typing import NamedTuple
@@ -35,7 +36,9 @@ _TAPS = np.array(
 
 
 class Mesh(NamedTuple):
-    """Triangles with what their vertices carry; ``rest`` is the expressed mesh before the head turns, ``openness`` (n,) the sky seen."""
+    """Triangles with what their vertices carry; ``rest`` is the expressed mesh before the head turns, ``openness`` (n,)
+    the sky seen.
+    """
 
     triangles: np.ndarray
     uv: np.ndarray
@@ -57,7 +60,9 @@ class SkinMaps(NamedTuple):
 
 
 class EyeLook(NamedTuple):
-    """``axes`` (2, 3) of the irises, ``coordinates`` (n, 3) on the eyeballs, ``lids`` (2, 4, 3), ``iris`` (3,) colour, ``pupil`` radius in irises."""
+    """``axes`` (2, 3) of the irises, ``coordinates`` (n, 3) on the eyeballs, ``lids`` (2, 4, 3), ``iris`` (3,) colour,
+    ``pupil`` radius in irises.
+    """
 
     axes: np.ndarray
     coordinates: np.ndarray
@@ -67,7 +72,9 @@ class EyeLook(NamedTuple):
 
 
 class Lighting(NamedTuple):
-    """Far lights (the first casts shadows), ambient light, the camera's place, and the first light's shadow maps with their frame."""
+    """Far lights (the first casts shadows), ambient light, the camera's place, and the first light's shadow maps with
+    their frame.
+    """
 
     eye: np.ndarray
     directions: np.ndarray
@@ -229,7 +236,9 @@ def _light_point(
     diffuse: np.ndarray,
     gloss: np.ndarray,
 ) -> None:
-    """Add ambient and the lights at one point into ``diffuse`` and ``gloss`` (3,); ``gloss_of``: wrap, f0, two roughnesses, mix, strength."""
+    """Add ambient and the lights at one point into ``diffuse`` and ``gloss`` (3,); ``gloss_of``: wrap, f0, two
+    roughnesses, mix, strength.
+    """
     wrap, f0, rough, rough2, mix, shine = gloss_of
     n_dot_v = 0.0
     for c in range(3):
@@ -364,7 +373,9 @@ def shade(
 
 
 def scatter(diffuse: np.ndarray, skin: np.ndarray, pixels_per_cm: float) -> np.ndarray:
-    """Light scattered under the skin: ``diffuse`` (h, w, 3) blurred where ``skin`` float32 (h, w) is 1, each channel by its reach."""
+    """Light scattered under the skin: ``diffuse`` (h, w, 3) blurred where ``skin`` float32 (h, w) is 1, each channel by
+    its reach.
+    """
     scattered = diffuse.copy()
     for channel, reach in enumerate(SCATTER_CM):
         sigma = reach * pixels_per_cm

@@ -14,7 +14,9 @@ CENTRE = np.array([0.0, -3.0, 0.0], np.float32)  # its middle
 
 @dataclass(frozen=True, eq=False)
 class ShadowMap:
-    """Depths seen from a far light. ``frame`` float32 (4, 3): rows right, up, towards the light; then scale and origin in texels."""
+    """Depths seen from a far light. ``frame`` float32 (4, 3): rows right, up, towards the light; then scale and origin
+    in texels.
+    """
 
     depth: np.ndarray
     frame: np.ndarray
@@ -76,7 +78,9 @@ def _trace(placed: np.ndarray, points_each: int, depth: np.ndarray, count: np.nd
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def transmitted(placed: np.ndarray, depth: np.ndarray, fade_cm: float, bias_cm: float) -> np.ndarray:
-    """Share of light left at placed points (n, 3) behind the first blocker: exp(−(depth beyond it − bias)/fade), float32 (n,)."""
+    """Share of light left at placed points (n, 3) behind the first blocker: exp(−(depth beyond it − bias)/fade),
+    float32 (n,).
+    """
     height, width = depth.shape
     share = np.ones(placed.shape[0], np.float32)
     for p in range(placed.shape[0]):
@@ -102,7 +106,8 @@ def openness(
 ) -> np.ndarray:
     """How open the sky is over points (n, 3) with unit normals (n, 3), cosine-weighted, float32 (n,) in [0, 1].
 
-    ``mesh`` (v, 3) with ``triangles`` blocks fully; curves ``hair`` (h, 3) fade the light. Points with a zero normal look all ways.
+    ``mesh`` (v, 3) with ``triangles`` blocks fully; curves ``hair`` (h, 3) fade the light. Points with a zero normal
+    look all ways.
     """
     seen = np.zeros(len(points), np.float32)
     total = np.full(len(points), 1e-6, np.float32)

@@ -30,9 +30,10 @@ def _zeros(*shape: int) -> np.ndarray:
 class Pose:
     """What an actor does at one moment.
 
-    ``expression`` float32 (57,): weights, mostly in [0, 1], in the order of `FaceModel.expression_names`. ``gaze`` (2,): yaw and pitch
-    of the eyes against the head, degrees; the lids follow by themselves. ``head`` (3,): yaw, pitch and roll in degrees: yaw > 0 turns
-    to the image's right, pitch > 0 looks up, roll > 0 leans clockwise in the image. ``shift`` (3,): cm to the image's right, up and towards the camera.
+    ``expression`` float32 (57,): weights, mostly in [0, 1], in the order of `FaceModel.expression_names`. ``gaze``
+    (2,): yaw and pitch of the eyes against the head, degrees; the lids follow by themselves. ``head`` (3,): yaw, pitch
+    and roll in degrees: yaw > 0 turns to the image's right, pitch > 0 looks up, roll > 0 leans clockwise in the image.
+    ``shift`` (3,): cm to the image's right, up and towards the camera.
     """
 
     expression: np.ndarray = field(default_factory=lambda: _zeros(EXPRESSIONS))
@@ -45,9 +46,10 @@ class Pose:
 class Shot:
     """One picture of an actor with its exact truth.
 
-    ``image`` uint8 (size, size, 3) RGB; ``landmarks`` float32 (68, 2) pixels in iBUG order (the first pixel's centre is 0, 0);
-    ``landmark_visible`` bool (68,): in the picture and not behind another part of the head; ``parts`` uint8 (size, size) of `Part`;
-    ``depth_cm`` float32 (size, size), distance to the camera's plane, inf in the background; ``head`` yaw, pitch, roll in degrees.
+    ``image`` uint8 (size, size, 3) RGB; ``landmarks`` float32 (68, 2) pixels in iBUG order (the first pixel's centre is
+    0, 0); ``landmark_visible`` bool (68,): in the picture and not behind another part of the head; ``parts`` uint8
+    (size, size) of `Part`; ``depth_cm`` float32 (size, size), distance to the camera's plane, inf in the background;
+    ``head`` yaw, pitch, roll in degrees.
     """
 
     image: np.ndarray

@@ -1,4 +1,5 @@
-"""Skin as a texture over the face model's chart: colour from melanin and blood, relief, oil, and which part of the head it is.
+"""Skin as a texture over the face model's chart: colour from melanin and blood, relief, oil, and which part of the head
+it is.
 
 All detail is a function of where a point lies on the model's mean face, so it has no seams and follows expressions.
 """
@@ -35,7 +36,9 @@ _FLUSHES = (
 
 @dataclass(frozen=True, eq=False)
 class SkinChart:
-    """The model's skin charts as maps of ``resolution``²: ``positions`` float32 (2, r, r, 3) on the mean face in cm and ``to_texture``."""
+    """The model's skin charts as maps of ``resolution``²: ``positions`` float32 (2, r, r, 3) on the mean face in cm and
+    ``to_texture``.
+    """
 
     resolution: int
     positions: np.ndarray
@@ -48,7 +51,9 @@ class SkinChart:
 
 @dataclass(frozen=True, eq=False)
 class SkinTexture:
-    """``albedo`` float32 (2, r, r, 3) linear; ``relief`` float32 (2, r, r, 3), added to normals; ``oil`` float32 (2, r, r, 1) in [0, 1]; ``parts`` uint8 (2, r, r)."""
+    """``albedo`` float32 (2, r, r, 3) linear; ``relief`` float32 (2, r, r, 3), added to normals; ``oil`` float32 (2, r,
+    r, 1) in [0, 1]; ``parts`` uint8 (2, r, r).
+    """
 
     albedo: np.ndarray
     relief: np.ndarray
@@ -190,7 +195,9 @@ def _spots(points: np.ndarray, person: Person) -> np.ndarray:
 
 
 def _relief(points: np.ndarray, skin: Skin, lips: np.ndarray, seed: int) -> np.ndarray:
-    """Offset of the normal, float32 (n, 3): minus the slope of pores, uneven flesh and, with age, creases across the brow and by the eyes."""
+    """Offset of the normal, float32 (n, 3): minus the slope of pores, uneven flesh and, with age, creases across the
+    brow and by the eyes.
+    """
     slope = 0.010 * noise_gradient(points, 3.2, 2, seed) + (0.018 + 0.02 * skin.age) * noise_gradient(
         points, 0.9, 2, seed + 9
     )

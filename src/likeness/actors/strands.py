@@ -1,4 +1,4 @@
-"""Hair as curves: where they are, how they shine (Kajiya and Kay 1989), and how they are drawn softly over a picture."""
+"""Hair as curves: where they are, how they shine (Kajiya and Kay 1989), and how they are drawn over a picture."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,9 @@ _DEPTH_BINS = 2048
 class Strands:
     """``count`` curves of ``points_each`` points, root first.
 
-    ``points`` float32 (count·points_each, 3) in cm; ``colour`` float32 (count, 3) linear; ``width_cm`` float32 (count,);
-    ``opacity`` float32 (count·points_each,), fading towards the tips; ``part`` uint8, the `Part` they belong to in the mask (0: none).
+    ``points`` float32 (count·points_each, 3) in cm; ``colour`` float32 (count, 3) linear; ``width_cm`` float32
+    (count,); ``opacity`` float32 (count·points_each,), fading towards the tips; ``part`` uint8, the `Part` they belong
+    to in the mask (0: none).
     """
 
     points: np.ndarray
@@ -58,8 +59,8 @@ def strand_light(
 ) -> np.ndarray:
     """Light leaving each point of the strands towards ``eye`` (3,), linear RGB float32 (n, 3).
 
-    ``openness`` (n,) scales the ambient light, ``key_share`` (n,) is how much of the first light arrives; ``middle`` (3,) is the head's
-    centre, from which the mass of hair faces outwards.
+    ``openness`` (n,) scales the ambient light, ``key_share`` (n,) is how much of the first light arrives; ``middle``
+    (3,) is the head's centre, from which the mass of hair faces outwards.
     """
     light_out = np.zeros_like(points)
     tangent, outward, view = np.zeros(3), np.zeros(3), np.zeros(3)
@@ -137,9 +138,11 @@ def draw_strands(
     canvas: np.ndarray,
     cover: np.ndarray,
 ) -> None:
-    """Blend segments over ``canvas`` (h, w, 3) in ``order``, hidden where ``depth`` (h, w) is nearer by more than ``nearer_cm``.
+    """Blend segments over ``canvas`` (h, w, 3) in ``order``, hidden where ``depth`` (h, w) is nearer by more than
+    ``nearer_cm``.
 
-    ``screen`` (n, 3): pixels and cm; ``width`` float32 (strands,) in pixels. ``cover`` (h, w) gathers the opacity drawn.
+    ``screen`` (n, 3): pixels and cm; ``width`` float32 (strands,) in pixels. ``cover`` (h, w) gathers the opacity
+    drawn.
     """
     height, wide = depth.shape
     for s in range(order.shape[0]):

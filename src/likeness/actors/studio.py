@@ -40,10 +40,11 @@ _PART_OF = np.array(
 
 
 class Studio:
-    """Films ``person`` in ``scene`` in pictures of ``size``² pixels, drawn ``supersampling`` times finer and averaged down.
+    """Films ``person`` in ``scene`` in pictures of ``size``² pixels, drawn ``supersampling`` times finer and averaged
+    down.
 
-    Everything that does not move is made once here; `shoot` is a pure function of the pose.
-    Raises MissingDataError without the face model.
+    Everything that does not move is made once here; `shoot` is a pure function of the pose. Raises MissingDataError
+    without the face model.
     """
 
     def __init__(self, person: Person, scene: Scene, size: int = 256, supersampling: int = 2):
@@ -52,7 +53,7 @@ class Studio:
         self._figure = Figure(person, model)
         rest, triangles = self._figure.neutral, self._figure.triangles
         normals = vertex_normals(rest, triangles)
-        chart = skin_chart(512 if size <= 320 else 1024)
+        chart = skin_chart(_texels(size))
         points = chart.flat()
         shape = chart.lips.shape
         beard = beard_mask(person, points, chart.lips.ravel()).reshape(shape)
@@ -158,3 +159,8 @@ class Studio:
         found[on_skin] = self._skin.parts[material[on_skin], row, column]
         parts[drawn] = found
         return parts
+
+
+def _texels(size: int) -> int:
+    """Resolution of the skin texture for pictures of ``size``²: a texel is never much larger than a pixel."""
+    return 256 if size <= 128 else 512 if size <= 320 else 1024
