@@ -17,22 +17,6 @@ COLUMNS = [
     *("file", "source", "frame", "time_s", "track", "x0", "y0", "x1", "y1"),
     *("confidence", "yaw", "pitch", "roll", "quality", "landmarks"),
 ]
-    "file",
-    "source",
-    "frame",
-    "time_s",
-    "track",
-    "x0",
-    "y0",
-    "x1",
-    "y1",
-    "confidence",
-    "yaw",
-    "pitch",
-    "roll",
-    "quality",
-    "landmarks",
-]
 
 
 @pytest.fixture(scope="module")

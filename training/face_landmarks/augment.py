@@ -17,14 +17,18 @@ from likeness.faces.landmarks import CROP_COVERAGE, CROP_SIZE
 class AugmentSettings:
     """Spreads of the crop's place are in units of TEMPLATE's square (about the face's width)."""
 
+    tight_share: float = 0.5  # of the samples are placed as in the second look, when landmarks are nearly known
+    tight_turn_deg: float = 5.0  # standard deviations of those
+    tight_log_scale: float = 0.06
+    tight_shift: float = 0.03
     near_turn_deg: float = 12.0  # standard deviation of most turns
     far_turn_deg: float = 60.0  # bound of the others
     far_turn_share: float = 0.4
     log_scale: float = 0.20  # standard deviation
     shift: float = 0.10  # standard deviation
     stretch: float = 0.06  # standard deviation of the log of width against height
-    new_background_share: float = 0.35
-    occlusion_share: float = 0.35
+    new_background_share: float = 0.3
+    occlusion_share: float = 0.25
     smallest_px: int = 20  # side of the smallest crop that is blown up again
 
 
@@ -179,6 +183,11 @@ def _motion_blur(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _loose_alignment(landmarks: np.ndarray, rng: np.random.Generator, settings: AugmentSettings) -> np.ndarray:
     square = square_in_crop(CROP_SIZE, CROP_COVERAGE)
     matrix = umeyama(landmarks, apply(square, TEMPLATE))
+    if rng.random() < settings.tight_share:
+        angle, log_scale = rng.normal(0, (settings.tight_turn_deg, settings.tight_log_scale))
+        matrix = _stretched(_turned(matrix, angle, np.exp(log_scale)), np.exp(rng.normal(0, settings.stretch)))
+        matrix[:, 2] += rng.normal(0, settings.tight_shift, 2) * CROP_SIZE * CROP_COVERAGE
+        return matrix
     far = rng.random() < settings.far_turn_share
     angle = rng.uniform(-1, 1) * settings.far_turn_deg if far else rng.normal(0, settings.near_turn_deg)
     matrix = _turned(matrix, angle, np.exp(np.clip(rng.normal(0, settings.log_scale), -0.45, 0.45)))

@@ -254,7 +254,7 @@ def main() -> None:
         "--half", type=int, choices=(0, 1), default=defaults.half, help="half of the photographs kept for the test"
     )
     parser.add_argument(
-        "--actors", type=int, default=8, help="actors among the 18 faces drawn for a step, where there are stills"
+        "--actors", type=int, default=9, help="actors among the 18 faces drawn for a step, where there are stills"
     )
     parser.add_argument("--start", type=Path, help="a face_landmarks.pt to go on from, instead of ImageNet")
     parser.add_argument("--threads", type=int, default=2)
