@@ -51,7 +51,7 @@ class Take:
     supersampling: int = 2
 
     def given_by(self, person: Person) -> "Take":
-        """The paired take: the same performance in the same scene by another person."""
+        """The paired take: the same performance, its sound included, in the same scene by another person."""
         return replace(self, person=person)
 
 
