@@ -14,7 +14,9 @@ from likeness.actors.person import CAST, Person
 from likeness.actors.scene import Scene
 from likeness.actors.studio import Part, Pose, Shot, Studio
 
-pytestmark = pytest.mark.skipif("LIKENESS_DATA" not in os.environ, reason="LIKENESS_DATA does not name the data folder")
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("LIKENESS_DATA"), reason="LIKENESS_DATA does not name the data folder"
+)
 
 SIZE = 96
 NOSE_TIP, CHIN, RIGHT_JAW, LEFT_JAW = 30, 8, 0, 16
