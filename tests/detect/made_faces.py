@@ -61,6 +61,18 @@ def clip_of(path: Path, images: list[np.ndarray], rate: int = 25) -> Clip:
     return open_clip(path)
 
 
+def with_eyes(image: np.ndarray, openness: float) -> np.ndarray:
+    """``image`` with dark irises in white eyes where `landmarks_at` has them, open by ``openness`` in [0, 1]."""
+    drawn, points = image.copy(), landmarks_at()
+    for eye in (RIGHT_EYE, LEFT_EYE):
+        x, y = points[eye].mean(0).round().astype(int)
+        half = max(round(5 * openness), 0)
+        cv2.ellipse(drawn, (int(x), int(y)), (11, half), 0, 0, 360, (235, 230, 225), -1)
+        if half > 1:
+            cv2.circle(drawn, (int(x), int(y)), half, (60, 40, 30), -1)
+    return drawn
+
+
 def video(kind: Literal["video", "picture"] = "video") -> Clip:
     """A clip for examiners that look at tracks only: nothing is decoded, so there is no file."""
     return Clip(Path("none.mkv"), kind, "matroska", SIZE, SIZE, Fraction(25), 250, 10.0, None, None, 0)

@@ -1,10 +1,12 @@
 """Blinks are counted where they are, and nothing is said where they cannot be seen."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_faces import face, landmarks_at, video
+from made_faces import clip_of, face, landmarks_at, skin, video, with_eyes
 
 from likeness.detect.cues.blinking import (
     Blinking,
@@ -14,7 +16,9 @@ from likeness.detect.cues.blinking import (
     eye_curve,
     find_blinks,
 )
+from likeness.examiner import Finding
 from likeness.faces.face import Track
+from likeness.media.clip import Clip
 
 SETTINGS = BlinkingSettings()
 
@@ -34,7 +38,7 @@ def blinking_track(
     return Track(1, faces)
 
 
-def examine(track: Track):
+def examine(track: Track) -> Finding:
     return Blinking().examine(video(), [track])[0]
 
 
@@ -55,22 +59,42 @@ def test_blinks_are_found_with_their_times_and_durations() -> None:
         assert blink.duration_s == pytest.approx(0.24, abs=0.03)
 
 
-def test_a_finding_names_rate_and_duration_and_marks_the_blinks() -> None:
-    finding = examine(blinking_track(12, [2, 5, 8, 11]))
+def footage(path: Path, seconds: float, at: list[float]) -> Clip:
+    """Drawn eyes that close for 0.2 s at the times ``at``."""
+    face_of_skin = skin()
+    open_eyes, closed_eyes = with_eyes(face_of_skin, 1.0), with_eyes(face_of_skin, 0.0)
+    closed = [any(abs(i / 25 - t) <= 0.09 for t in at) for i in range(round(seconds * 25))]
+    return clip_of(path, [closed_eyes if shut else open_eyes for shut in closed])
+
+
+def test_a_finding_names_rate_and_duration_and_marks_the_blinks(tmp_path: Path) -> None:
+    at = [2.0, 5.0, 8.0, 11.0]
+    finding = Blinking().examine(footage(tmp_path / "a.mkv", 12, at), [blinking_track(12, at)])[0]
     assert finding.llr is not None
     assert -0.3 < finding.llr < 0
     assert finding.text.startswith("The eyes blink 4 times in 12.0 s (20 a minute")
     assert len(finding.spans) == 4
+    assert finding.details["seen_by_landmarks"] == finding.details["seen_in_pixels"] == 4
     assert finding.figure is not None
     assert len(finding.figure.values) == 300
 
 
-def test_eyes_that_never_close_are_weak_evidence_bounded() -> None:
-    ten, long = examine(blinking_track(10, [])), examine(blinking_track(60, []))
-    assert ten.llr is not None
-    assert 0.3 < ten.llr < SETTINGS.bound
-    assert long.llr == SETTINGS.bound
-    assert ten.text == "No blink in 10.0 s; people blink 10 to 30 times a minute."
+def test_eyes_that_never_close_are_weak_evidence_bounded(tmp_path: Path) -> None:
+    finding = Blinking().examine(footage(tmp_path / "a.mkv", 10, []), [blinking_track(10, [])])[0]
+    assert finding.llr is not None
+    assert 0.3 < finding.llr < SETTINGS.bound
+    assert finding.text == "No blink in 10.0 s; people blink 10 to 30 times a minute."
+    assert count_evidence(0, 600, SETTINGS) > SETTINGS.bound
+
+
+def test_blinks_that_the_landmarks_miss_are_seen_in_the_pixels(tmp_path: Path) -> None:
+    at = [2.0, 4.5, 8.0]
+    finding = Blinking().examine(footage(tmp_path / "a.mkv", 10, at), [blinking_track(10, [])])[0]
+    assert (finding.details["seen_by_landmarks"], finding.details["seen_in_pixels"]) == (0, 3)
+    assert finding.llr is not None
+    assert finding.llr < 0
+    for (start, end), time in zip(finding.spans, at, strict=True):
+        assert start < time < end
 
 
 @pytest.mark.parametrize(
