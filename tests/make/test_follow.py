@@ -51,7 +51,7 @@ def test_jitter_shrinks_and_the_landmarks_stay_on_the_face() -> None:
     rng = np.random.default_rng(0)
     frames = list(range(100))
     still = Sightings(
-        frames, [(TEMPLATE * 50 + 40 + rng.normal(0, 0.7, (68, 2))).astype(np.float32) for _ in frames], 1.0
+        frames, [(TEMPLATE * 50 + 40 + rng.normal(0, 0.7, (68, 2))).astype(np.float32) for _ in frames], area=1.0
     )
     raw = np.stack([alignment(points, CROP) for points in still.landmarks])
     [path] = steadied(still, TIMES, SmoothSettings())

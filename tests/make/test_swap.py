@@ -11,10 +11,11 @@ from likeness.faces.align import TEMPLATE, alignment, apply, warp
 from likeness.files import sha256_of
 from likeness.footage import footage
 from likeness.make.consent import new_consent, save, sign
-from likeness.make.follow import CROP, FacePath, Placed
+from likeness.make.fit import CROP, view_matrix
+from likeness.make.follow import FacePath, Placed
 from likeness.make.model import WEIGHTS, ModelConfig, SideRecord, SwapModel, centre_crops, write_config, write_tensors
 from likeness.make.recipes import recipe_for
-from likeness.make.swap import Made, Swapper, SwapSettings, put_back, swap_clip, view_matrix
+from likeness.make.swap import Made, Swapper, SwapSettings, put_back, swap_clip
 from likeness.media.clip import open_clip
 from likeness.media.frame import Frame
 from likeness.media.writer import SoundTrack, write_clip, write_picture
@@ -53,7 +54,7 @@ def _path(first: int, count: int) -> FacePath:
     points = [_landmarks(40 + index, 30, 60) for index in range(count)]
     matrices = np.stack([alignment(landmarks, CROP) for landmarks in points])
     inside = np.stack([apply(matrix, landmarks) for matrix, landmarks in zip(matrices, points, strict=True)])
-    return FacePath(np.arange(first, first + count), matrices, inside)
+    return FacePath(np.arange(first, first + count), matrices, inside, samples=())
 
 
 @pytest.fixture
@@ -143,11 +144,11 @@ def test_frames_without_a_face_pass_and_the_rest_is_swapped(model: Path) -> None
 
 
 def test_two_faces_in_a_frame_are_both_swapped(model: Path) -> None:
-    far = FacePath(*(getattr(_path(0, 1), name) for name in ("frames", "matrices", "landmarks")))
+    far = _path(0, 1)
     right = _landmarks(95, 40, 50)
     matrix = alignment(right, CROP)
-    near = FacePath(np.arange(1), matrix[None], apply(matrix, right)[None])
-    [both] = Swapper(SwapModel.load(model), [far, near], SwapSettings()).frames(_frames(1))
+    near = FacePath(np.arange(1), matrix[None], apply(matrix, right)[None], samples=())
+    [both] = Swapper(SwapModel.load(model), [far, near], SwapSettings(mask="hull")).frames(_frames(1))
     different = np.abs(both.image.astype(int) - _scenery(0)).max(axis=2) > 3
     assert different[40:70, 55:85].any()
     assert different[50:80, 105:135].any()
@@ -174,7 +175,13 @@ def test_a_face_put_back_where_it_came_from_changes_nothing(match: str, blend: s
     image = centre_crops(warp(frame, matrix, CROP)[None], 128, view)[0].astype(np.float32) / 255
     made = Made(image, np.ones((128, 128), np.float32))
     placed = frame.copy()
-    put_back(placed, Placed(matrix, apply(matrix, landmarks)), made, view, SwapSettings(match=match, blend=blend))
+    put_back(
+        placed,
+        Placed(matrix, apply(matrix, landmarks), np.eye(2, 3)),
+        made,
+        view,
+        SwapSettings(match=match, blend=blend),
+    )
     assert np.abs(placed.astype(int) - frame).max() <= 4
 
 
@@ -227,7 +234,7 @@ def test_a_swapped_clip_is_labelled_and_differs_only_there_and_in_the_face(
     tmp_path: Path, model: Path, consent: Path, speaking: Path
 ) -> None:
     out = tmp_path / "out.mp4"
-    swap_clip(speaking, model, consent, out)
+    swap_clip(speaking, model, consent, out, SwapSettings(mask="hull"))
     before, after = (next(iter(open_clip(path).frames())).image.astype(int) for path in (speaking, out))
     changed = np.abs(after - before).max(axis=2) > 24
     assert changed[: changed.shape[0] // 8, -changed.shape[1] // 6 :].any()  # the label, top right

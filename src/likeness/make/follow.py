@@ -1,6 +1,7 @@
 """The first pass of a swap: follow the faces through the clip and steady their alignment.
 
-Only landmarks are kept, half a kilobyte for each face in a frame, so that the clip's length hardly matters for memory.
+Only landmarks are kept, half a kilobyte for each face in a frame, and a few crops of each face, so that the clip's
+length hardly matters for memory.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,46 +11,52 @@ from typing import Literal
 import numpy as np
 
 from likeness.errors import NoFaceError
-from likeness.faces.align import alignment, apply
+from likeness.faces.align import alignment, apply, warp
+from likeness.faces.face import Face
 from likeness.faces.tracker import Tracker
+from likeness.make.fit import CROP, Sample
 from likeness.make.smooth import SmoothSettings, similarity_matrices, similarity_parameters, steady
-from likeness.media.clip import Clip
+from likeness.media.clip import Clip, Frame
 from likeness.progress import tracked
 
 Choice = Literal["largest", "all"]
 
-CROP = 256  # pixels a side, as in a FaceSet
+_SAMPLES, _SAMPLE_EVERY = 8, 10  # of a face, and how many of its frames apart
 
 
 @dataclass(frozen=True, eq=False)
 class Placed:
     """Where a face lies in one frame.
 
-    ``matrix`` float64 (2, 3) takes pixels of the frame to those of the aligned CROP² crop; ``landmarks`` float64 (68,
-    2) lie in that crop.
+    ``matrix`` float64 (2, 3) takes pixels of the frame to those of the aligned CROP² crop; ``landmarks`` float64
+    (68, 2) lie in that crop. ``fit`` (2, 3) is how the made face is moved within the crop (`fit_on_head`).
     """
 
     matrix: np.ndarray
     landmarks: np.ndarray
+    fit: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class FacePath:
     """One face from frame to frame.
 
-    ``frames`` int64 (n,) rising; ``matrices`` (n, 2, 3) and ``landmarks`` (n, 68, 2) as in `Placed`.
+    ``frames`` int64 (n,) rising; ``matrices`` (n, 2, 3), ``landmarks`` (n, 68, 2) and ``fit`` (2, 3) as in `Placed`.
+    ``samples`` are a few of its faces.
     """
 
     frames: np.ndarray
     matrices: np.ndarray
     landmarks: np.ndarray
+    samples: tuple[Sample, ...]
+    fit: np.ndarray = field(default_factory=lambda: np.eye(2, 3))
 
     def at(self, frame: int) -> Placed | None:
         """Where the face lies in ``frame``, or None where it is not seen."""
         place = int(np.searchsorted(self.frames, frame))
         if place == len(self.frames) or self.frames[place] != frame:
             return None
-        return Placed(self.matrices[place], self.landmarks[place])
+        return Placed(self.matrices[place], self.landmarks[place], self.fit)
 
 
 @dataclass
@@ -58,7 +65,18 @@ class Sightings:
 
     frames: list[int] = field(default_factory=list)
     landmarks: list[np.ndarray] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
     area: float = 0.0  # square pixels, summed over frames: large faces and long tracks count
+
+    def add(self, frame: Frame, face: Face) -> None:
+        """Take note of ``face`` in ``frame``."""
+        if len(self.frames) % _SAMPLE_EVERY == 0 and len(self.samples) < _SAMPLES:
+            matrix = alignment(face.landmarks, CROP)
+            self.samples.append(Sample(warp(frame.image, matrix, CROP), apply(matrix, face.landmarks)))
+        self.frames.append(frame.index)
+        self.landmarks.append(face.landmarks.astype(np.float32))
+        x0, y0, x1, y1 = face.box
+        self.area += (x1 - x0) * (y1 - y0)
 
 
 def follow_faces(clip: Clip, choice: Choice, settings: SmoothSettings) -> list[FacePath]:
@@ -73,11 +91,7 @@ def follow_faces(clip: Clip, choice: Choice, settings: SmoothSettings) -> list[F
     for frame in tracked(clip.frames(), "Following the face", total=clip.frame_count):
         times.append(frame.time_s)
         for identity, face in tracker.update(frame):
-            seen = sightings.setdefault(identity, Sightings())
-            seen.frames.append(frame.index)
-            seen.landmarks.append(face.landmarks.astype(np.float32))
-            x0, y0, x1, y1 = face.box
-            seen.area += (x1 - x0) * (y1 - y0)
+            sightings.setdefault(identity, Sightings()).add(frame, face)
     if not sightings:
         raise NoFaceError(f"No face was found in {clip.path}. Choose footage in which a face is seen.")
     kept = apart(sightings.values()) if choice == "largest" else list(sightings.values())
@@ -105,13 +119,14 @@ def steadied(seen: Sightings, times: np.ndarray, settings: SmoothSettings) -> It
         whole = np.arange(part_frames[0], part_frames[-1] + 1)
         flat = part.reshape(len(part), -1)
         filled = [np.interp(times[whole], times[part_frames], column) for column in flat.T]
-        yield _path(whole, times[whole], np.stack(filled, axis=1).reshape(-1, 68, 2), settings)
+        matrices, inside = _steadied(times[whole], np.stack(filled, axis=1).reshape(-1, 68, 2), settings)
+        yield FacePath(whole, matrices, inside, tuple(seen.samples))
 
 
-def _path(frames: np.ndarray, times: np.ndarray, landmarks: np.ndarray, settings: SmoothSettings) -> FacePath:
-    """Steady the alignment first and then, inside the steady crop, the landmarks."""
+def _steadied(times: np.ndarray, landmarks: np.ndarray, settings: SmoothSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Steady the alignments (n, 2, 3) first and then, inside the steady crops, the landmarks (n, 68, 2)."""
     raw = np.stack([alignment(points, CROP) for points in landmarks])
     matrices = similarity_matrices(steady(times, similarity_parameters(raw, CROP), settings), CROP)
     inside = np.stack([apply(matrix, points) for matrix, points in zip(matrices, landmarks, strict=True)])
     points = steady(times, inside.reshape(len(inside), -1), settings).reshape(inside.shape)
-    return FacePath(frames, matrices, points)
+    return matrices, points

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -10,12 +10,14 @@ from typing import Literal
 import numpy as np
 
 from likeness.errors import BadMediaError, SettingsError
-from likeness.faces.align import apply, warp
+from likeness.faces.align import apply, invert, warp
 from likeness.faces.hull import hull_mask
+from likeness.faces.landmarks import LandmarkModel
 from likeness.make import consent as consent_records
 from likeness.make.blend import Blend, membrane, paste, soft_mask
 from likeness.make.colour import Match, match_colour
-from likeness.make.follow import CROP, Choice, FacePath, Placed, follow_faces
+from likeness.make.fit import CROP, compose, fit_on_head, view_matrix
+from likeness.make.follow import Choice, FacePath, Placed, follow_faces
 from likeness.make.label import SyntheticLabel
 from likeness.make.model import Direction, SwapModel
 from likeness.make.smooth import SmoothSettings
@@ -34,14 +36,15 @@ _FALLBACK_RATE = Fraction(25)  # frames a second, where a file does not say
 class SwapSettings:
     """How the face is put back. ``a2b`` puts B's face into A's clip.
 
-    ``faces``: the main face (`follow_faces`) or all. ``mask``: where the face is laid: the landmarks' ``hull``, what
-    the ``network`` takes for face, or ``both`` together. ``erode`` and ``feather``: how far inside the mask's edge
-    the blend begins and how wide it is, in face widths. ``batch``: frames whose faces are decoded together.
+    ``faces``: the main face (`follow_faces`) or all. ``mask``: where the face is laid: what the ``network`` takes for
+    face (the hull, where it learns none), the landmarks' ``hull``, or ``both`` together. ``erode`` and ``feather``: how
+    far inside the mask's edge the blend begins and how wide it is, in face widths. ``batch``: frames whose faces are
+    decoded together.
     """
 
     direction: Direction = "a2b"
     faces: Choice = "largest"
-    mask: MaskChoice = "both"
+    mask: MaskChoice = "network"
     match: Match = "light"
     blend: Blend = "feather"
     erode: float = 0.01
@@ -82,7 +85,7 @@ def swap_clip(clip: Path, model: Path, consent: Path, out: Path, settings: SwapS
     footage = open_clip(clip)
     _check_output(footage, out)
     paths = follow_faces(footage, settings.faces, settings.smooth)
-    swapper = Swapper(swap_model, paths, settings)
+    swapper = Swapper(swap_model, fitted(paths, swap_model, settings.direction), settings)
     label = SyntheticLabel("swap", source=clip, model=model.name, consent=record)
     frames = tracked(swapper.frames(footage.frames()), "Swapping the face", total=footage.frame_count)
     if footage.kind == "picture":
@@ -102,6 +105,13 @@ def _check_output(footage: Clip, out: Path) -> None:
         raise SettingsError(f"A {footage.kind} is written as {' or '.join(allowed)}, so give {out} such a name.")
     if out.exists() and out.samefile(footage.path):
         raise SettingsError(f"{out} would overwrite the footage itself. Choose another output.")
+
+
+def fitted(paths: list[FacePath], model: SwapModel, direction: Direction) -> list[FacePath]:
+    """``paths`` with what ``model`` makes fitted on the heads that it goes to."""
+    finder = LandmarkModel()
+    fits = {samples: fit_on_head(model, direction, samples, finder) for samples in {path.samples for path in paths}}
+    return [replace(path, fit=fits[path.samples]) for path in paths]
 
 
 class Swapper:
@@ -152,12 +162,12 @@ def put_back(frame: np.ndarray, place: Placed, made: Made, view: float, settings
     ``made`` shows the middle ``view`` of the CROP² crop.
     """
     size = len(made.image)
-    to_made = view_matrix(size, view)
-    matrix = to_made @ np.vstack([place.matrix, (0, 0, 1)])
+    to_made = compose(view_matrix(size, view), invert(place.fit))
+    matrix = compose(to_made, place.matrix)
     landmarks = apply(to_made, place.landmarks)
     target = warp(frame, matrix, size).astype(np.float32) / 255
     hull = hull_mask(landmarks, (size, size))
-    mask = {"hull": hull, "network": made.mask, "both": np.maximum(hull, made.mask)}[settings.mask]
+    mask = face_mask(made.mask, hull, settings.mask)
     image = match_colour(made.image, target, hull * (made.mask >= 0.5), settings.match)
     if settings.blend == "poisson":
         image = image + membrane(image, target, mask)
@@ -166,11 +176,12 @@ def put_back(frame: np.ndarray, place: Placed, made: Made, view: float, settings
     paste(frame, image, alpha, matrix)
 
 
-def view_matrix(size: int, view: float) -> np.ndarray:
-    """The matrix (2, 3) from pixels of a CROP² crop to those of its middle ``view`` drawn at ``size``²."""
-    scale = size / (CROP * view)
-    shift = (size - 1) / 2 - scale * (CROP - 1) / 2
-    return np.array([[scale, 0, shift], [0, scale, shift]])
+def face_mask(network: np.ndarray, hull: np.ndarray, choice: MaskChoice) -> np.ndarray:
+    """Where the made face is laid, float32 (s, s); ``network`` is all ones where the architecture learns no mask."""
+    learnt = bool(network.min() < 1)
+    if choice == "hull" or not learnt:
+        return hull
+    return network if choice == "network" else np.maximum(hull, network)
 
 
 def _batches(frames: Iterable[Frame], most: int) -> Iterator[list[Frame]]:
