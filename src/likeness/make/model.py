@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import safetensors
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
@@ -54,6 +54,13 @@ class ModelConfig(BaseModel):
     heldout_error: float | None
     sides: dict[Side, SideRecord]
     versions: dict[str, str]
+
+    @field_validator("sides")
+    @classmethod
+    def _both(cls, sides: dict[Side, SideRecord]) -> dict[Side, SideRecord]:
+        if set(sides) != {"a", "b"}:
+            raise ValueError("a face swap has two sides")
+        return sides
 
 
 class SwapModel:

@@ -1,0 +1,121 @@
+"""How fast the face swap trains here, beside what this machine's arithmetic could do.
+
+    python benchmarks/swap_training.py [--threads 2] [--iterations 20] [--batch 16]
+
+Prints for each architecture CPU-seconds (all threads) and iterations a second, the arithmetic of one iteration, and how
+much of the machine's measured rate of bf16 matrix products it reaches. CPU-seconds and shares of them hardly depend on
+what else runs, above all with one thread; iterations a second do. faceswap, measured on two such cores at 16 faces a
+side and 64 px: 4.1–4.5 CPU-seconds an iteration for its `original`.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from likeness.make.batches import Faces
+from likeness.make.compute import keep_freed_memory, pick_device
+from likeness.make.model import SideRecord
+from likeness.make.recipes import Architecture, Recipe, recipe_for
+from likeness.make.training import Training
+from likeness.make.warp import PART_STEP, Crops
+
+FACESWAP_CPU_S = {"original": (4.1, 4.5)}  # an iteration, 16 faces a side, 64 px, two cores
+_FACES = 64  # a side; what they show does not matter for speed
+_SQUARE = 3072  # side of the multiplied matrices
+_WARM_UP = 3
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Median CPU-seconds and wall-clock seconds of one call."""
+
+    cpu_s: float
+    wall_s: float
+
+    @property
+    def device_s(self) -> float:
+        """What rates are compared by: CPU-seconds, or on a GPU the clock."""
+        return self.wall_s if torch.cuda.is_available() else self.cpu_s
+
+
+def median_cost(call: Callable[[], object], times: int) -> Cost:
+    """Time ``call``, after warming up."""
+    for _ in range(_WARM_UP):
+        call()
+    costs = []
+    for _ in range(times):
+        cpu, wall = time.process_time(), time.perf_counter()
+        call()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        costs.append((time.process_time() - cpu, time.perf_counter() - wall))
+    cpu_s, wall_s = (sorted(column)[len(costs) // 2] for column in zip(*costs, strict=True))
+    return Cost(cpu_s, wall_s)
+
+
+def matmul_rate(dtype: torch.dtype, times: int) -> float:
+    """Floating-point operations of square matrix products in a second of one thread, or of a GPU."""
+    device = pick_device()
+    one, other = (torch.randn(_SQUARE, _SQUARE, device=device).to(dtype) for _ in range(2))
+    return 2 * _SQUARE**3 / median_cost(lambda: one @ other, times).device_s
+
+
+def noise_faces(recipe: Recipe) -> Faces:
+    """Faces of noise on the compute device."""
+    device, count, side = pick_device(), _FACES, recipe.crop
+    colours = torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8, device=device)
+    parts = torch.full((count, 2, side // PART_STEP, side // PART_STEP), 64, dtype=torch.uint8, device=device)
+    record = SideRecord(sources={}, faces=count, digest="")
+    return Faces(Crops(colours, parts), torch.arange(4, count), torch.arange(4), record)
+
+
+def training_of(arch: Architecture, batch: int) -> Training:
+    """A training of ``arch`` on noise."""
+    recipe = recipe_for(arch)
+    return Training(recipe, noise_faces(recipe), noise_faces(recipe), seed=0, batch=batch)
+
+
+def operations(training: Training) -> int:
+    """Floating-point operations of one iteration's layers, forwards and backwards."""
+    with FlopCounterMode(display=False) as counter:
+        training.step(0.5)
+    return counter.get_total_flops()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--iterations", type=int, default=20)
+    parser.add_argument("--batch", type=int, default=16, help="faces a side")
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    keep_freed_memory()
+    fp32, bf16 = (matmul_rate(dtype, 8) for dtype in (torch.float32, torch.bfloat16))
+    each = "" if torch.cuda.is_available() else " each"
+    print(
+        f"{pick_device()}, {chosen.threads} threads; matrix products{each} {fp32 / 1e9:.0f} GFLOP/s in fp32,", end=" "
+    )
+    print(f"{bf16 / 1e9:.0f} in bf16 ({bf16 / fp32:.1f}×); {chosen.batch} faces a side\n")
+    print("| network | parameters | CPU-s / it | it / s | GFLOP / it | share of bf16 rate | faceswap's CPU-s ÷ ours |")
+    print("|---|---|---|---|---|---|---|")
+    architectures: tuple[Architecture, ...] = ("original", "light")
+    for arch in architectures:
+        training = training_of(arch, chosen.batch)
+        cost = median_cost(lambda training=training: training.step(0.5), chosen.iterations)  # type: ignore[misc]
+        flop = operations(training)
+        size = sum(parameter.numel() for parameter in training.network.parameters()) / 1e6
+        slow, slower = FACESWAP_CPU_S.get(arch, (0.0, 0.0))
+        times = f"{slow / cost.cpu_s:.1f}–{slower / cost.cpu_s:.1f}×" if slow else "–"
+        print(
+            f"| {arch} {training.recipe.size} px | {size:.2f} M | {cost.cpu_s:.2f} | {1 / cost.wall_s:.2f} "
+            f"| {flop / 1e9:.0f} | {flop / cost.device_s / bf16:.0%} | {times} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+import pytest
+import torch
+from torch import nn
+
+from likeness.make.networks.light import SIZE, Light
+from likeness.make.networks.original import MatmulConv2d, Original
+from likeness.make.recipes import recipe_for
+
+
+def count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def test_original_has_the_published_size():
+    with torch.device("meta"):
+        network = Original()
+    assert count(network) == 82_062_470  # 82.06 M
+    assert count(network.encoder) == 69_662_976  # 69.66 M
+    assert count(network.decoder_a) == count(network.decoder_b) == 6_199_747  # 6.20 M
+
+
+def test_original_shapes_layer_by_layer():
+    with torch.device("meta"):
+        network = Original()
+        x, shapes = torch.zeros(2, 3, 64, 64), []
+        for layer in network.encoder:
+            x = layer(x)
+            shapes.append(tuple(x.shape[1:]))
+    assert shapes == [
+        (128, 32, 32), (256, 16, 16), (512, 8, 8), (1024, 4, 4), (16384,), (1024,), (16384,), (1024, 4, 4), (512, 8, 8)
+    ]  # fmt: skip
+    assert network.decode(x, "b").images.shape == (2, 3, 64, 64)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(5, 2), (3, 1)])
+def test_matmul_convolution_is_a_convolution(kernel: int, stride: int):
+    torch.manual_seed(0)
+    plain = nn.Conv2d(6, 10, kernel, stride=stride, padding=kernel // 2)
+    ours = MatmulConv2d(6, 10, kernel, stride=stride, padding=kernel // 2)
+    ours.load_state_dict(plain.state_dict())
+    x = torch.randn(3, 6, 8, 8)
+    torch.testing.assert_close(ours(x), plain(x), atol=1e-5, rtol=1e-5)
+    grads = [torch.autograd.grad(layer(x).square().sum(), layer.weight)[0] for layer in (plain, ours)]
+    torch.testing.assert_close(grads[0], grads[1], atol=1e-3, rtol=1e-4)
+
+
+def test_light_is_small_and_paints_faces_and_masks():
+    network = Light()
+    assert count(network) < 8_000_000
+    with torch.no_grad():
+        a, b = network(torch.rand(2, 3, SIZE, SIZE), torch.rand(3, 3, SIZE, SIZE))
+    assert a.images.shape == (2, 3, SIZE, SIZE)
+    assert b.masks is not None
+    assert b.masks.shape == (3, 1, SIZE // 4, SIZE // 4)
+    assert 0 <= float(b.masks.min()) <= float(b.masks.max()) <= 1
+
+
+def test_both_faces_pass_the_encoder_as_if_alone():
+    torch.manual_seed(0)
+    network = Light().eval()
+    faces_a, faces_b = torch.rand(2, 3, SIZE, SIZE), torch.rand(2, 3, SIZE, SIZE)
+    together = network(faces_a, faces_b)[1].images
+    torch.testing.assert_close(together, network.translate(faces_b, "b", "b").images, atol=1e-4, rtol=1e-4)
+
+
+def test_a_swap_uses_the_other_decoder_and_both_colours():
+    torch.manual_seed(0)
+    network = Light().eval()
+    dark, light = torch.full((3,), 0.2), torch.full((3,), 0.8)
+    network.set_colours({"a": (dark, torch.full((3,), 0.1)), "b": (light, torch.full((3,), 0.1))})
+    pattern = torch.randn(1, 3, SIZE, SIZE) * 0.05
+    # the same deviation from each side's own colours is the same face to the encoder
+    from_a = network.translate(0.2 + pattern, "a", "b").images
+    from_b = network.translate(0.8 + pattern, "b", "b").images
+    torch.testing.assert_close(from_a, from_b, atol=1e-4, rtol=1e-3)
+
+
+def test_recipes_state_the_view_they_train():
+    assert recipe_for("original").view == pytest.approx(160 / 256)
+    for arch in ("original", "light"):
+        recipe = recipe_for(arch)
+        assert recipe.size % 16 == 0
+        assert recipe.crop % 4 == 0
+        assert 0.5 < recipe.view <= 1
