@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from likeness.check.html import clock, plot, render, timeline, unexamined, write
 from likeness.examiner import abstention
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+STYLE = resources.files("likeness.check").joinpath("report.css").read_text("utf-8")
 VOID = {"meta", "img", "br", "link", "input", "hr", "rect", "line", "polyline", "path", "circle"}
 
 
@@ -130,6 +132,22 @@ def test_what_was_not_looked_at_is_said() -> None:
     assert "40 of 7200 seconds" in limits
     assert "2 more faces" in limits
     assert "Sound is not examined" in limits
+
+
+@pytest.mark.parametrize("ink", ["ink", "soft", "accent", "synthetic", "no_sign", "cannot_tell"])
+@pytest.mark.parametrize("paper", ["paper", "tint", "desk"])
+def test_text_stands_out_from_its_ground(ink: str, paper: str) -> None:
+    """WCAG 2.2, success criterion 1.4.3: a contrast of 4.5 : 1 for text."""
+    colours = dict(re.findall(r"--(\w+): #([0-9a-f]{6})", STYLE))
+    light, dark = luminance(colours[paper]), luminance(colours[ink])
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of an sRGB colour "rrggbb", as WCAG defines it."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    red, green, blue = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")

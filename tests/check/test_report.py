@@ -2,7 +2,7 @@
 
 import json
 
-from made_reports import report
+from made_reports import findings, report
 
 from likeness.check.report import weight_hashes
 
@@ -29,3 +29,11 @@ def test_versions_name_every_shipped_weight() -> None:
     assert "cues.json" in hashes
     assert all(len(digest) == 64 for digest in hashes.values())
     assert report().versions["weights"] == hashes
+
+
+def test_with_several_faces_each_text_says_whose_it_is() -> None:
+    two = [*findings(), findings()[2].model_copy(update={"track": 2})]
+    texts = [finding["text"] for finding in report(found=two).record()["findings"]]
+    assert texts[2] == "Face 1: The face is softer."
+    assert texts[4] == "Face 2: The face is softer."
+    assert texts[0].startswith("Signed by")

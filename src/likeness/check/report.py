@@ -86,8 +86,16 @@ class Report(BaseModel):
     views: list[View] = Field(default_factory=list)
 
     def record(self) -> dict[str, Any]:
-        """The JSON object of ``check --json``: exactly its documented keys, plain types."""
-        return self.model_dump(mode="json", include=_RECORD)
+        """The JSON object of ``check --json``: exactly its documented keys, plain types.
+
+        Where there are several faces, the text of a finding begins with the face it is about.
+        """
+        record = self.model_dump(mode="json", include=_RECORD)
+        if len(self.faces) > 1:
+            for finding, written in zip(self.findings, record["findings"], strict=True):
+                if finding.track is not None:
+                    written["text"] = f"Face {finding.track}: {finding.text}"
+        return record
 
 
 def versions() -> dict[str, str | dict[str, str]]:

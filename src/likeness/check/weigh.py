@@ -157,9 +157,10 @@ def _reason(
 
 def _reason_synthetic(by_face: dict[int, list[Finding]], about_file: Sequence[Finding], llr: float) -> str:
     strongest = max((f for own in (*by_face.values(), about_file) for f in own), key=lambda f: f.llr or 0.0)
+    whose = f" (face {strongest.track})" if strongest.track is not None and len(by_face) > 1 else ""
     return (
         f"What was found is {times(llr)} more probable if a face here was made or replaced by software. "
-        f"Most telling: {strongest.text}"
+        f"Most telling{whose}: {strongest.text}"
     )
 
 

@@ -108,13 +108,14 @@ class Seam(Examiner):
         times = np.array([m.time_s for m in measures])
         softness = np.array([m.softness for m in measures])
         high = calibration.features["softness"].frame_high
-        interval = float(np.median(np.diff(times)))
+        shortest = 2 * float(np.median(np.diff(times)))
+        spans = [] if high is None else spans_above(times, softness, high, shortest)
         return Finding(
             examiner=self.name,
-            text=_sentence(values, calibration.features),
+            text=_sentence(values, calibration.features, spans),
             llr=round(calibration.llr(values), 3),
             track=track,
-            spans=spans_above(times, softness, high, 2 * interval) if high is not None else [],
+            spans=[(round(start, 3), round(end, 3)) for start, end in spans],
             figure=_figure(times, softness, high),
             details={**{name: round(value, 3) for name, value in values.items()}, "frames": len(measures)},
         )
@@ -217,12 +218,14 @@ def _along(outline: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     return points, normals * np.where(outward == 0, 1, outward)
 
 
-def _sentence(values: dict[str, float], features: dict[str, Feature]) -> str:
+def _sentence(values: dict[str, float], features: dict[str, Feature], spans: list[tuple[float, float]]) -> str:
     softness = values["softness"]
     text = (
         f"The face is {'softer' if softness > 0 else 'sharper'} than its surroundings by a factor of "
         f"{2 ** abs(softness):.2f} (as soft or softer: {features['softness'].rarity(softness)})."
     )
+    if spans:
+        text += " It stands out " + ", ".join(f"from {start:.1f} to {end:.1f} s" for start, end in spans) + "."
     if "step" not in values:
         return text
     return (
