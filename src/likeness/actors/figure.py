@@ -8,6 +8,7 @@ from numba import njit
 from scipy.spatial import cKDTree
 
 from likeness.actors.clothing import garment, under_garment
+from likeness.actors.eyelids import Eyelids
 from likeness.actors.face_model import FaceModel
 from likeness.actors.person import IDENTITY_MODES, Person
 from likeness.actors.shot import Pose
@@ -124,6 +125,11 @@ class Figure:
         self._follow = neck_weight(self.neutral)
         self.eye_centres = np.stack([head[ball].mean(axis=0) for ball in EYEBALLS])
         self.eye_coordinates, self.eye_axes = self._eyes(model)
+        self._blinks = [self._names.index(name) for name in ("eyeBlink_L", "eyeBlink_R")]
+        self._eyelids = [
+            Eyelids.around(head[ball], axis, _without_eyes(model.expression_deltas[blink]))
+            for ball, axis, blink in zip(EYEBALLS, self.eye_axes, self._blinks, strict=True)
+        ]
 
     def _eyes(self, model: FaceModel) -> tuple[np.ndarray, np.ndarray]:
         """Each eyeball vertex as a direction from its eye's centre, float32 (n, 3), and the directions of the two
@@ -147,8 +153,9 @@ class Figure:
         if len(used):
             vertices[: self._head_vertices] += (weights[used] @ self._deltas[used]).reshape(-1, 3)
         gaze = head_rotation(np.array([pose.gaze[0], pose.gaze[1], 0]))
-        for ball, centre in zip(EYEBALLS, self.eye_centres, strict=True):
-            vertices[ball] = (self.neutral[ball] - centre) @ gaze.T + centre
+        for ball, lids, blink in zip(EYEBALLS, self._eyelids, self._blinks, strict=True):
+            vertices[ball] = (self.neutral[ball] - lids.pivot) @ gaze.T + lids.pivot
+            lids.keep_off_ball(vertices, gaze, float(weights[blink]))
         return vertices
 
     def turned(self, vertices: np.ndarray, pose: Pose) -> np.ndarray:
@@ -173,3 +180,11 @@ class Figure:
             index = self._names.index(name)
             weights[index] = max(weights[index], min(max(weight, 0.0), 1.0))
         return weights
+
+
+def _without_eyes(deltas: np.ndarray) -> np.ndarray:
+    """Deltas (n, 3) with those of the eyes and of the insides of their sockets at zero."""
+    skin = deltas.copy()
+    for inside in (*EYEBALLS, SOCKETS):
+        skin[inside] = 0
+    return skin
