@@ -112,7 +112,8 @@ class Blinking(Examiner):
                 self.name, "The eyelids cannot be followed closely enough here to count blinks.", track.id
             )
         by_lids = find_blinks(curve, self.settings)
-        by_pixels = brief_changes(curve.times_s, eye_change(clip, readable), self.settings)
+        change = eye_change(clip, readable)
+        by_pixels = brief_changes(curve.times_s, change, self.settings)
         blinks = either(by_lids, by_pixels)
         seconds = len(readable) * frame_interval(track.faces)
         llr = count_evidence(len(blinks), seconds, self.settings)
@@ -122,7 +123,11 @@ class Blinking(Examiner):
             llr=round(float(np.clip(llr, -self.settings.bound, self.settings.bound)), 3),
             track=track.id,
             spans=[(round(blink.start_s, 3), round(blink.end_s, 3)) for blink in blinks],
-            figure=_figure(curve, self.settings),
+            figure=(
+                _openness_figure(curve, self.settings)
+                if len(blinks) == len(by_lids)
+                else _change_figure(curve.times_s, change, self.settings)
+            ),
             details={
                 "blinks": len(blinks),
                 "seen_by_landmarks": len(by_lids),
@@ -202,8 +207,12 @@ def brief_changes(times_s: np.ndarray, change: np.ndarray, settings: BlinkingSet
     known = np.isfinite(change)
     if known.sum() < 3:
         return []
-    threshold = max(settings.least_change, settings.change_in_noise * float(np.median(change[known])))
-    return _peaks(times_s[known], change[known], threshold, settings.longest_blink_s)
+    return _peaks(times_s[known], change[known], least_change(change, settings), settings.longest_blink_s)
+
+
+def least_change(change: np.ndarray, settings: BlinkingSettings) -> float:
+    """From where on a change of the pixels counts in this track."""
+    return max(settings.least_change, settings.change_in_noise * float(np.nanmedian(change)))
 
 
 def either(blinks: list[Blink], others: list[Blink]) -> list[Blink]:
@@ -289,11 +298,21 @@ def _sentence(blinks: list[Blink], seconds: float, settings: BlinkingSettings) -
     )
 
 
-def _figure(curve: EyeCurve, settings: BlinkingSettings) -> Figure:
+def _openness_figure(curve: EyeCurve, settings: BlinkingSettings) -> Figure:
     return Figure(
         title="How far the eyes are open",
         y_label="share of the person's open eye",
         times_s=[round(float(t), 3) for t in curve.times_s],
         values=[round(float(v), 3) for v in curve.openness],
         levels={"blink below": round(1 - curve.threshold(settings), 3)},
+    )
+
+
+def _change_figure(times_s: np.ndarray, change: np.ndarray, settings: BlinkingSettings) -> Figure:
+    return Figure(
+        title="How much the pixels of both eyes change",
+        y_label="1 − correlation with their usual look",
+        times_s=[round(float(t), 3) for t in times_s],
+        values=[round(float(v), 4) if np.isfinite(v) else None for v in change],
+        levels={"blink above": round(least_change(change, settings), 3)},
     )
