@@ -163,7 +163,9 @@ class Figure:
         return follow_head(vertices, pose, self._follow)
 
     def _with_lids(self, pose: Pose) -> np.ndarray:
-        """The pose's weights, with the lids following the gaze; whoever already moved them further keeps that."""
+        """The pose's weights, with the lids following the gaze unless they are shut; whoever already moved them further
+        keeps that.
+        """
         yaw, pitch = float(pose.gaze[0]), float(pose.gaze[1])
         wanted = {
             "eyeLookDown_L": -pitch / 30,
@@ -176,9 +178,10 @@ class Figure:
             "eyeLookOut_R": -yaw / 35,
         }
         weights = np.asarray(pose.expression, np.float32).copy()
+        left, right = weights[self._blinks]
         for name, weight in wanted.items():
-            index = self._names.index(name)
-            weights[index] = max(weights[index], min(max(weight, 0.0), 1.0))
+            index, shut = self._names.index(name), left if name.endswith("_L") else right
+            weights[index] = max(weights[index], min(max(weight, 0.0), 1.0) * (1.0 - min(shut, 1.0)))
         return weights
 
 
