@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from likeness.errors import FaceSetError
 from likeness.faces.face import INNER_LIPS, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
@@ -53,19 +52,14 @@ class Faces:
     def take(self, chosen: Tensor) -> Crops:
         """Some of the crops; ``chosen`` are int64 indices on the CPU."""
         places = chosen.to(self.crops.colours.device)
-        return Crops(self.crops.colours[places], self.crops.parts[places])
+        return Crops(self.crops.colours.index_select(0, places), self.crops.parts.index_select(0, places))
 
     def colour_statistics(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the learnt faces' colours inside the mask, each float (3,) in [0, 1]."""
-        sums = torch.zeros(2, 3)
-        count = torch.zeros(())
-        for index in self.learnt:
-            crop = self.take(index[None])
-            mask = crop.parts[:, :1].float().cpu() / 255
-            colours = F.adaptive_avg_pool2d(crop.colours.float().cpu() / 255, mask.shape[-1])
-            sums += torch.stack([(power * mask).sum((0, 2, 3)) for power in (colours, colours.square())])
-            count += mask.sum()
-        mean, square = sums / count
+        middle = PART_STEP // 2
+        pixels = self.crops.colours[:, :, middle::PART_STEP, middle::PART_STEP].cpu()[self.learnt].float() / 255
+        mask = self.crops.parts[:, :1].cpu()[self.learnt].float() / 255
+        mean, square = ((power * mask).sum((0, 2, 3)) / mask.sum() for power in (pixels, pixels.square()))
         return mean, (square - mean.square()).clamp_min(1e-4).sqrt()
 
 
