@@ -18,28 +18,34 @@ def _smooth_picture(height: int, width: int) -> np.ndarray:
     return np.dstack([x / width, y / height, 0.5 + 0.3 * np.sin(x / 17) * np.cos(y / 23)]).astype(np.float32)
 
 
-def test_soft_mask_is_zero_at_the_edge_and_one_inside() -> None:
-    alpha = soft_mask(_disc(96, 40), erode=3, feather=8)
-    depth = cv2.distanceTransform(_disc(96, 40).astype(np.uint8), cv2.DIST_L2, 5)
-    assert alpha[depth <= 3].max() == 0
-    assert alpha[depth >= 12].min() == 1
-    assert alpha[:2].max() == 0
+def test_soft_mask_rises_from_outside_the_edge_to_inside() -> None:
+    y, x = np.mgrid[:96, :96] - 47.5
+    depth = 30 - np.hypot(x, y)
+    alpha = soft_mask(_disc(96, 30), grow=4, feather=10)
+    assert alpha[depth < -5].max() == 0
+    assert alpha[depth > 7].min() == 1
+    assert np.all(np.diff(alpha[48, 48:]) <= 0)
+    assert 0.2 < alpha[48, 48 + 30] < 0.5
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.floats(0, 10), st.floats(0, 20), st.integers(0, 40))
-def test_soft_mask_never_leaves_the_mask(erode: float, feather: float, radius: int) -> None:
-    mask = _disc(64, radius)
-    alpha = soft_mask(mask, erode, feather)
+@given(st.floats(-10, 10), st.floats(0, 20), st.integers(0, 24))
+def test_soft_mask_lies_between_nothing_and_the_grown_mask(grow: float, feather: float, radius: int) -> None:
+    alpha = soft_mask(_disc(64, radius), grow, feather)
     assert alpha.min() >= 0
     assert alpha.max() <= 1
-    assert alpha[mask < 0.5].max() == 0
+    assert alpha[_disc(64, radius + grow + 2) < 0.5].max(initial=0) == 0
+    assert max(alpha[0].max(), alpha[-1].max(), alpha[:, 0].max(), alpha[:, -1].max()) == 0
 
 
 def test_a_mask_over_the_whole_crop_still_ends_at_its_border() -> None:
-    alpha = soft_mask(np.ones((64, 64)), erode=1, feather=4)
+    alpha = soft_mask(np.ones((64, 64)), grow=-1, feather=4)
     assert alpha[0].max() == 0
     assert alpha[32, 32] == 1
+
+
+def test_no_mask_is_no_face() -> None:
+    assert soft_mask(np.zeros((32, 32)), grow=5, feather=4).max() == 0
 
 
 def test_membrane_of_a_constant_difference_is_that_constant() -> None:
@@ -78,7 +84,7 @@ def test_a_crop_pasted_back_is_the_frame_it_came_from(scale: float) -> None:
     turn[:, 2] += np.array([64, 64]) - (160, 120)
     crop = warp(frame, turn, 128).astype(np.float32) / 255
     pasted = frame.copy()
-    paste(pasted, crop, soft_mask(_disc(128, 60), 2, 8), turn)
+    paste(pasted, crop, soft_mask(_disc(128, 60), -2, 8), turn)
     assert np.abs(pasted.astype(int) - frame).max() <= 6
     assert np.abs(pasted.astype(int) - frame).mean() < 0.3
 
@@ -87,7 +93,7 @@ def test_a_fine_pattern_pasted_small_is_averaged() -> None:
     checks = np.indices((128, 128)).sum(0) % 2
     crop = np.repeat(checks[:, :, None], 3, axis=2).astype(np.float32)
     frame = np.zeros((64, 64, 3), np.uint8)
-    paste(frame, crop, soft_mask(np.ones((128, 128)), 1, 4), np.array([[4.0, 0, 0], [0, 4.0, 0]]))
+    paste(frame, crop, soft_mask(np.ones((128, 128)), -1, 4), np.array([[4.0, 0, 0], [0, 4.0, 0]]))
     assert np.abs(frame[6:26, 6:26].astype(int) - 127).max() <= 3
 
 
@@ -97,7 +103,7 @@ def test_pasting_anywhere_touches_only_the_face(x: float, y: float, angle: float
     frame = np.full((60, 80, 3), 7, np.uint8)
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     matrix = np.array([[cos, -sin, x], [sin, cos, y]])
-    paste(frame, np.ones((32, 32, 3), np.float32), soft_mask(_disc(32, 12), 1, 3), matrix)
+    paste(frame, np.ones((32, 32, 3), np.float32), soft_mask(_disc(32, 12), -1, 3), matrix)
     points = np.argwhere(frame[:, :, 0] != 7)[:, ::-1]
     centre, reach = invert(matrix)[:, :2] @ (15.5, 15.5) + invert(matrix)[:, 2], 16 / scale + 2
     assert all(np.hypot(*(points - centre).T) <= reach) if len(points) else True

@@ -70,7 +70,7 @@ class NearestFrame:
             warped, placed = piecewise_affine(chosen.image, chosen.landmarks, landmarks, shape), landmarks
         mask = hull_mask(placed, shape)
         under = image.astype(np.float32) / 255
-        alpha = soft_mask(mask, 1, _FEATHER * float(np.ptp(placed[:, 0])))
+        alpha = soft_mask(mask, -1, _FEATHER * float(np.ptp(placed[:, 0])))
         matched = lab_transfer(warped.astype(np.float32) / 255, under, alpha, spread=True)
         return np.rint((under + alpha[:, :, None] * (matched - under)) * 255).astype(np.uint8)
 

@@ -14,19 +14,30 @@ from scipy.sparse.linalg import splu
 
 Blend = Literal["feather", "poisson"]
 
+_BORDER = 6.0  # pixels within which alpha falls to 0 at the crop's border
 _MEMBRANE_SIZE = 64  # the membrane is smooth, so this grid (px) is enough for any crop
 
 
-def soft_mask(mask: np.ndarray, erode: float, feather: float) -> np.ndarray:
-    """Alpha float32 (h, w) in [0, 1]; it rises from ``erode`` to ``erode + feather`` pixels inside the mask's edge.
+def soft_mask(mask: np.ndarray, grow: float, feather: float) -> np.ndarray:
+    """Alpha float32 (h, w): 0 at ``grow`` pixels outside the mask's edge, 1 from ``feather`` pixels further in.
 
-    ``mask`` is float (h, w) in [0, 1], its edge where it crosses one half.
+    ``mask`` is float (h, w) in [0, 1], its edge where it crosses one half; a negative ``grow`` lies inside it. Alpha also
+    falls to 0 towards the border of the crop, where the made face ends.
     """
     inside = (mask >= 0.5).astype(np.uint8)
-    # The pad makes a mask that runs into the crop's border end there too.
-    depth = cv2.distanceTransform(np.pad(inside, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    rise = np.clip((depth - erode) / max(feather, 1e-3), 0, 1)
+    if not inside.any():
+        return np.zeros(mask.shape, np.float32)
+    depth = _distance(inside) - _distance(1 - inside) - (inside - 0.5)  # the edge runs between pixels
+    rise = (depth + grow) / max(feather, 1e-3)
+    whole = np.pad(np.ones(mask.shape, np.uint8), 1)
+    border = (_distance(whole)[1:-1, 1:-1] - 1) / max(min(feather, _BORDER), 1e-3)
+    rise = np.clip(np.minimum(rise, border), 0, 1)
     return (rise * rise * (3 - 2 * rise)).astype(np.float32)
+
+
+def _distance(region: np.ndarray) -> np.ndarray:
+    """Distance in pixels of each pixel of ``region`` (uint8, 0 or 1) from the nearest that is 0."""
+    return cv2.distanceTransform(region, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
 def membrane(image: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:

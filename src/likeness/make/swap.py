@@ -37,8 +37,8 @@ class SwapSettings:
     """How the face is put back. ``a2b`` puts B's face into A's clip.
 
     ``faces``: the main face (`follow_faces`) or all. ``mask``: where the face is laid: what the ``network`` takes for
-    face (the hull, where it learns none), the landmarks' ``hull``, or ``both`` together. ``erode`` and ``feather``: how
-    far inside the mask's edge the blend begins and how wide it is, in face widths. ``batch``: frames whose faces are
+    face (the hull, where it learns none), the landmarks' ``hull``, or ``both`` together. ``grow`` and ``feather``: how
+    far outside the mask's edge the blend begins and how wide it is, in face widths. ``batch``: frames whose faces are
     decoded together.
     """
 
@@ -47,14 +47,14 @@ class SwapSettings:
     mask: MaskChoice = "network"
     match: Match = "light"
     blend: Blend = "feather"
-    erode: float = 0.01
-    feather: float = 0.08
+    grow: float = 0.05
+    feather: float = 0.1
     smooth: SmoothSettings = field(default_factory=SmoothSettings)
     batch: int = 16
 
     def __post_init__(self) -> None:
-        if not 0 <= self.erode <= 0.3 or not 0 <= self.feather <= 0.5:
-            raise SettingsError("The mask can be eroded by 0 to 0.3 and feathered by 0 to 0.5 face widths.")
+        if not -0.3 <= self.grow <= 0.3 or not 0 <= self.feather <= 0.5:
+            raise SettingsError("The mask can grow by -0.3 to 0.3 and be feathered by 0 to 0.5 face widths.")
         if self.batch < 1:
             raise SettingsError("At least one frame has to be swapped at a time; raise the batch to 1 or more.")
 
@@ -172,7 +172,7 @@ def put_back(frame: np.ndarray, place: Placed, made: Made, view: float, settings
     if settings.blend == "poisson":
         image = image + membrane(image, target, mask)
     face_width = float(np.ptp(landmarks[:, 0]))
-    alpha = soft_mask(mask, settings.erode * face_width, settings.feather * face_width)
+    alpha = soft_mask(mask, settings.grow * face_width, settings.feather * face_width)
     paste(frame, image, alpha, matrix)
 
 
