@@ -21,8 +21,8 @@ _MEMBRANE_SIZE = 64  # the membrane is smooth, so this grid (px) is enough for a
 def soft_mask(mask: np.ndarray, grow: float, feather: float) -> np.ndarray:
     """Alpha float32 (h, w): 0 at ``grow`` pixels outside the mask's edge, 1 from ``feather`` pixels further in.
 
-    ``mask`` is float (h, w) in [0, 1], its edge where it crosses one half; a negative ``grow`` lies inside it. Alpha also
-    falls to 0 towards the border of the crop, where the made face ends.
+    ``mask`` is float (h, w) in [0, 1], its edge where it crosses one half; a negative ``grow`` lies inside it. Alpha
+    falls to 0 towards the border of the crop too, where the made face ends.
     """
     inside = (mask >= 0.5).astype(np.uint8)
     if not inside.any():
