@@ -40,7 +40,7 @@ def test_light_carries_the_shade_and_leaves_the_skin() -> None:
     ramp = np.linspace(0.6, 1.5, 96, dtype=np.float32)[None, :, None]
     skin_a, skin_b = np.float32([0.5, 0.35, 0.3]), np.float32([0.25, 0.2, 0.15])
     plain = np.ones((96, 96, 3), np.float32)
-    only_shade = LightSettings(level=0, colour=0, shade=1)
+    only_shade = LightSettings(near=0, far=0, colour=0, shade=1)
     relit = relight(gamma(plain * skin_b), gamma(plain * skin_a * ramp), MASK, only_shade)
     truth = gamma(plain * skin_b * ramp)
     before = np.abs(gamma(plain * skin_b) - truth)[MASK > 0].mean()
@@ -51,9 +51,16 @@ def test_light_takes_over_the_chosen_part_of_level_and_colour() -> None:
     plain = np.ones((96, 96, 3), np.float32)
     skin_a, skin_b = np.float32([0.5, 0.35, 0.3]), np.float32([0.25, 0.2, 0.15])
     for part, wanted in ((0.0, skin_b), (0.5, np.sqrt(skin_a * skin_b)), (1.0, skin_a)):
-        settings = LightSettings(level=part, colour=part, shade=0)
+        settings = LightSettings(near=part, far=part, colour=part, shade=0)
         relit = linear(relight(gamma(plain * skin_b), gamma(plain * skin_a), MASK, settings))
         assert np.allclose(relit[48, 48], wanted, atol=2e-3)
+
+
+def test_a_small_difference_is_taken_for_light_and_a_large_one_for_skin() -> None:
+    settings = LightSettings()
+    assert settings.level(0.0) == settings.near
+    assert settings.level(3.0) == pytest.approx(settings.far)
+    assert settings.level(0.1) == settings.level(-0.1) > settings.level(0.5)
 
 
 def test_light_changes_nothing_where_face_and_frame_agree() -> None:

@@ -23,16 +23,24 @@ _LAB_GAINS = (0.4, 2.5)
 class LightSettings:
     """How much of the difference between the frame and the made face is taken for light, in log linear light.
 
-    A difference in level is partly light and partly skin; in a person's skin the level varies more than in lamps, so
-    only a part is taken over, and likewise of colour. Shades across the face are nearly all light. Each part is the
-    one with the least error over pairs of actors in two scenes (``benchmarks/colour_match.py``). ``width``: standard
-    deviation of the low-pass that separates shades from features, in crop widths.
+    A difference in level is partly light and partly skin. Skin varies far more than lamps do, so a large difference is
+    mostly skin and a small one as likely light: the part taken over falls from ``near`` for two faces of one level to
+    ``far`` for those that differ by several times ``apart``. Of the difference in colour the part ``colour`` is taken,
+    and of the shades across the face ``shade``; ``width``, in crop widths, is the standard deviation of the low-pass
+    that tells shades from features. Each has the least error over random pairs of actors in two scenes
+    (``benchmarks/colour_match.py``).
     """
 
-    level: float = 0.12
+    near: float = 0.6
+    far: float = 0.1
+    apart: float = 0.25
     colour: float = 0.1
     shade: float = 0.8
     width: float = 0.08
+
+    def level(self, difference: float) -> float:
+        """The part of a ``difference`` in level, in log units, that is taken for light."""
+        return self.far + (self.near - self.far) * float(np.exp(-0.5 * (difference / self.apart) ** 2))
 
 
 def match_colour(
@@ -73,9 +81,9 @@ def relight(image: np.ndarray, target: np.ndarray, mask: np.ndarray, light: Ligh
     glow = linear(image)
     difference = np.log(np.maximum(linear(target), _FLOOR)) - np.log(np.maximum(glow, _FLOOR))
     mean = (difference * (mask / mask.sum())[:, :, None]).sum((0, 1))
-    level = mean @ _LUMA
+    level = float(mean @ _LUMA)
     shade = smooth_within(difference @ _LUMA - level, mask, light.width * mask.shape[1])
-    gain = light.level * level + light.colour * (mean - level) + light.shade * shade[:, :, None]
+    gain = light.level(level) * level + light.colour * (mean - level) + light.shade * shade[:, :, None]
     return gamma(glow * np.exp(gain))
 
 
