@@ -37,7 +37,9 @@ def skin(seed: int = 0) -> np.ndarray:
     """A picture uint8 RGB (240, 240, 3) of one skin colour with texture at every scale."""
     rng = np.random.default_rng(seed)
     texture = sum(
-        cv2.resize(rng.normal(0, 3.0, (SIZE // step, SIZE // step)), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+        cv2.resize(
+            rng.normal(0, 3.0 + step / 2, (SIZE // step, SIZE // step)), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC
+        )
         for step in (1, 2, 4, 8)
     )
     return np.clip(np.array([190, 150, 130]) + texture[:, :, None], 0, 255).astype(np.uint8)

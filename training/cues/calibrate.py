@@ -32,7 +32,7 @@ from likeness.media.clip import Clip, open_clip
 from likeness.progress import tracked
 
 RIDGE = 2.0  # as strong as two clips' worth of disagreement
-MOST_EVIDENCE = 0.7  # log10: five times; no cue alone may claim more, whatever the fit
+MOST_EVIDENCE = 0.8  # log10: six times; no cue alone may claim more, whatever the fit
 REDRAWN_PER_CLIP = 2
 RECOMPRESSED_QUALITIES = (70,)
 FRAME_SHARE = 0.05  # of genuine moments above what the figures call high

@@ -57,7 +57,7 @@ def genuine_clips(data: Path, actors: list[Path]) -> list[GenuineClip]:
     }
     for population, clips in populations.items():
         people = sorted({person for _, person in clips})
-        parts: dict[str, Part] = {who: ("evaluate", "calibrate")[i % 2] for i, who in enumerate(people)}
+        parts: dict[str, Part] = {who: ("calibrate", "evaluate")[i % 2] for i, who in enumerate(people)}
         found += [GenuineClip(path, person, population, parts[person]) for path, person in clips]
     return found
 

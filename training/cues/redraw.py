@@ -46,10 +46,10 @@ def drawn_settings(seed: int) -> RedrawSettings:
     """
     rng = np.random.default_rng(seed)
     size = int(rng.choice([64, 96, 128, 160, 192]))
-    shift = rng.normal(0, [2.0, 1.5, 1.5])
+    shift = rng.normal(0, [6.0, 3.0, 3.0]) * rng.uniform(0, 1)
     return RedrawSettings(
         size=size,
-        blur=float(rng.uniform(0.2, 0.9)),
+        blur=float(10 ** rng.uniform(-0.7, 0.4)),
         feather=float(rng.uniform(0.03, 0.08)) * size,
         tremble=float(rng.uniform(0.0005, 0.004)) * size,
         shift=(float(shift[0]), float(shift[1]), float(shift[2])),

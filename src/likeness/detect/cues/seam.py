@@ -8,11 +8,19 @@ import numpy as np
 from likeness.detect.calibrate import CueCalibration, Feature, shipped
 from likeness.detect.sightings import Sighting, sightings, spans_above, spread
 from likeness.examiner import Examiner, Figure, Finding, abstention
+from likeness.faces.align import alignment, apply, square_in_crop, warp
 from likeness.faces.face import Face, Track
-from likeness.faces.hull import face_outline, hull_mask
+from likeness.faces.hull import hull_mask
 from likeness.media.clip import Clip
 
 _LEAST_SHARE_WITH_STEP = 0.25  # of the frames must show skin on both sides of the edge
+_LEAST_PIXELS = 100  # of the face proper
+_FINE_FLOOR = 0.5  # grey levels: what rounding to 8 bits leaves of any detail
+_CROP, _COVERAGE = 128, 0.55  # the aligned crop in which skin is compared: it shows the forehead too
+# Rectangles (x0, y0, x1, y1) of TEMPLATE's square.
+_FOREHEAD = (0.30, -0.20, 0.70, -0.06)
+_INNER_SKIN = ((0.16, 0.30, 0.32, 0.46), (0.68, 0.30, 0.84, 0.46), (0.46, 0.20, 0.54, 0.36))
+_SKIN_CHROMA = ((133, 77), (178, 130))  # least and most (Cr, Cb)
 
 
 @dataclass(frozen=True)
@@ -26,37 +34,38 @@ class SeamSettings:
     core_part: float = 0.12  # how far inside the hull's edge the face proper begins
     ring_part: float = 0.60  # how far outside the hull the surroundings reach
     guard_part: float = 0.12  # left out just outside the edge: it may already be blended
-    step_part: float = 0.10  # half the length of the colour step
-    edge_points: int = 72
-    least_skin_points: int = 14
-    skin_distance: float = 16.0  # CIE Lab: what lies outside counts as skin up to this far from what lies inside
-    least_fine_energy: float = 0.35  # grey levels: below, compression or blur has left nothing to compare
-    forehead: float = 0.0
+    band_parts: tuple[float, float] = (0.03, 0.07)  # the band in which structure is looked for, between these blurs
+    window_part: float = 0.06  # half the window over which amplitudes are taken
+    least_structure: float = 1.5  # grey levels: below, a place has nothing that could be sharp
+    least_share: float = 0.15  # of the face, and of the surroundings, must have structure
+    sharpest: float = 0.9  # quantile: surroundings and face are compared where each is sharpest
+    least_detail: float = 1.2  # grey levels of fine detail in the surroundings: below, nothing is left to compare
+    least_skin: float = 0.6  # share of the forehead that must look like skin, not hair
 
 
 @dataclass(frozen=True)
 class SeamMeasure:
     """One face in one frame.
 
-    ``softness``: log2 of how many times less fine detail (against coarse) the face has than its surroundings.
-    ``step``: CIE Lab units by which the colour changes across the hull's edge beyond its change beside the edge; None
-    where too little skin lies outside. ``fine_energy``: fine detail of the surroundings in grey levels.
+    ``softness``: log2 of how many times less sharp the face is at its sharpest than its surroundings at theirs.
+    ``step``: CIE Lab units between the forehead just outside the hull and the cheeks and nose inside it, lightness at
+    half weight; None where no skin shows there. ``detail``: fine detail of the surroundings in grey levels.
     """
 
     time_s: float
     softness: float
     step: float | None
-    fine_energy: float
+    detail: float
 
 
 class Seam(Examiner):
-    """A swapped face is drawn at its own resolution and blended in: it can be softer or sharper than its surroundings,
-    or of another colour.
+    """A swapped face is drawn at its own resolution and blended in: it can be softer than its surroundings, or of
+    another colour.
 
-    Softness compares Laplacian energy at one and at two pixels, inside and around the face (compare Matern et al. 2019,
-    Exploiting Visual Artifacts); the colour step follows the edge of the landmarks' hull in CIE Lab (compare Li et al.
-    2020, Face X-ray). Abstains on faces narrower than 80 px, on too few frames, and where compression or blur has
-    removed fine detail everywhere.
+    Sharpness is fine detail over coarse structure, taken where each side has structure and is sharpest, since lens,
+    sensor and codec limit both alike (compare Matern et al. 2019, Exploiting Visual Artifacts). The colour step lies
+    between the forehead, outside the landmarks' hull, and the cheeks inside (compare Li et al. 2020, Face X-ray).
+    Abstains on faces narrower than 80 px, on few frames, and where compression or blur has removed all fine detail.
     """
 
     name = "seam"
@@ -123,8 +132,8 @@ class Seam(Examiner):
     def reason_unmeasurable(self, measures: list[SeamMeasure]) -> str | None:
         """Why the measured frames say nothing; None where they do."""
         if len(measures) < self.settings.least_frames:
-            return "Too little of the face's surroundings is inside the picture to compare the face with."
-        if float(np.median([m.fine_energy for m in measures])) < self.settings.least_fine_energy:
+            return "Too little of the face or of its surroundings can be seen to compare how sharp they are."
+        if float(np.median([m.detail for m in measures])) < self.settings.least_detail:
             return (
                 "Compression or blur has removed fine detail from the whole picture: the face cannot stand out by it."
             )
@@ -141,60 +150,71 @@ def summary(measures: list[SeamMeasure]) -> dict[str, float]:
 
 
 def measure_seam(sighting: Sighting, settings: SeamSettings) -> SeamMeasure | None:
-    """Measure one face in one frame; None where its surroundings lie outside the picture."""
+    """Measure one face in one frame; None where face or surroundings show too little."""
     eye = sighting.face.eye_distance
     image, landmarks = _around(sighting.frame.image, sighting.face, (settings.ring_part + 0.1) * eye)
-    inside = hull_mask(landmarks, image.shape[:2], settings.forehead) >= 0.5
-    depth = cv2.distanceTransform(np.pad(inside.astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    height = cv2.distanceTransform(np.pad((~inside).astype(np.uint8), 1, constant_values=1), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    core = depth >= settings.core_part * eye
-    ring = (height >= settings.guard_part * eye) & (height <= settings.ring_part * eye)
-    if core.sum() < 100 or ring.sum() < core.sum() / 2:
+    core, ring = _regions(landmarks, image.shape[:2], eye, settings)
+    if core.sum() < _LEAST_PIXELS or ring.sum() < core.sum() / 2:
         return None
-    fine, coarse = detail(image)
-    ratio = np.log2(fine / coarse)
+    fine, coarse = detail(image, eye, settings)
+    structured = coarse >= settings.least_structure
+    if min((structured & part).sum() / part.sum() for part in (core, ring)) < settings.least_share:
+        return None
+    sharpness = np.log2(fine / coarse)
+    inner, outer = (float(np.quantile(sharpness[structured & part], settings.sharpest)) for part in (core, ring))
     return SeamMeasure(
         time_s=sighting.frame.time_s,
-        softness=float(ratio[ring].mean() - ratio[core].mean()),
-        step=colour_step(image, face_outline(landmarks, settings.forehead), eye, settings),
-        fine_energy=float(np.sqrt((fine[ring] ** 2).mean())),
+        softness=outer - inner,
+        step=colour_step(sighting.frame.image, sighting.face.landmarks, settings),
+        detail=float(np.quantile(fine[ring], settings.sharpest)),
     )
 
 
-def detail(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Local Laplacian amplitude (h, w) of ``image`` (uint8 RGB) at one pixel and at two, in grey levels (never 0)."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    amplitudes = []
-    for sigma in (0.0, 1.6):
-        base = cv2.GaussianBlur(grey, (0, 0), sigma) if sigma else grey
-        energy = cv2.boxFilter(cv2.Laplacian(base, cv2.CV_32F) ** 2, -1, (7, 7))
-        amplitudes.append(np.sqrt(energy + 0.05))
-    return amplitudes[0], amplitudes[1]
+def detail(image: np.ndarray, eye: float, settings: SeamSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Local amplitudes (h, w) of fine detail and of coarse structure in ``image`` (uint8 RGB), in grey levels, never 0.
 
-
-def colour_step(image: np.ndarray, outline: np.ndarray, eye: float, settings: SeamSettings) -> float | None:
-    """How much the colour changes across ``outline`` (n, 2), as one shift shared by the skin along it, beyond the usual
-    shading.
-
-    At each point of the outline Lab is read at four places along the normal, evenly spaced from inside to outside. The
-    middle difference spans the edge, the outer two lie beside it; hair and background are left out by their distance
-    from the skin.
+    Fine is the Laplacian at one pixel; coarse is a band whose blurs are parts of ``eye``, the eyes' distance in pixels.
     """
-    points, normals = _along(outline, settings.edge_points)
-    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    lab = cv2.GaussianBlur(lab, (0, 0), max(0.03 * eye, 0.8))
-    offsets = settings.step_part * eye * np.array([-3.0, -1.0, 1.0, 3.0])
-    places = points[None] + offsets[:, None, None] * normals[None]
-    height, width = image.shape[:2]
-    visible = ((places >= 0) & (places <= [width - 1, height - 1])).all(axis=(0, 2))
-    read = cv2.remap(lab, places[..., 0].astype(np.float32), places[..., 1].astype(np.float32), cv2.INTER_LINEAR)
-    skin = visible & (np.linalg.norm(read[3] - read[0], axis=-1) <= settings.skin_distance)
-    if skin.sum() < settings.least_skin_points:
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    side = 2 * round(settings.window_part * eye) + 1
+    low, high = (cv2.GaussianBlur(grey, (0, 0), part * eye) for part in settings.band_parts)
+
+    def amplitude(band: np.ndarray) -> np.ndarray:
+        return np.sqrt(cv2.boxFilter(band * band, -1, (side, side)))
+
+    return amplitude(cv2.Laplacian(grey, cv2.CV_32F)) + _FINE_FLOOR, amplitude(low - high) + _FINE_FLOOR / 2
+
+
+def colour_step(image: np.ndarray, landmarks: np.ndarray, settings: SeamSettings) -> float | None:
+    """How far the forehead above the hull is from cheeks and nose inside it, in CIE Lab with lightness at half weight.
+
+    None where the forehead does not look like skin (Chai & Ngan 1999, chrominance limits; here a little wider).
+    """
+    crop = warp(image, alignment(landmarks, _CROP, _COVERAGE), _CROP)
+    lab = cv2.cvtColor(crop.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    chroma = cv2.cvtColor(crop, cv2.COLOR_RGB2YCrCb)[_place(_FOREHEAD)].reshape(-1, 3)[:, 1:]
+    is_skin = ((chroma >= _SKIN_CHROMA[0]) & (chroma <= _SKIN_CHROMA[1])).all(axis=1)
+    if is_skin.mean() < settings.least_skin:
         return None
-    read = read[:, skin]
-    across = np.median(read[2] - read[1], axis=0)
-    beside = np.median((read[1] - read[0] + read[3] - read[2]) / 2, axis=0)
-    return float(np.linalg.norm(across) - np.linalg.norm(beside))
+    outside = np.median(lab[_place(_FOREHEAD)].reshape(-1, 3), axis=0)
+    inside = np.median(np.concatenate([lab[_place(part)].reshape(-1, 3) for part in _INNER_SKIN]), axis=0)
+    return float(np.linalg.norm((outside - inside) * [0.5, 1.0, 1.0]))
+
+
+def _regions(
+    landmarks: np.ndarray, shape: tuple[int, int], eye: float, settings: SeamSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """The face proper and the ring around it, bool (h, w), with the blended edge left out."""
+    inside = np.pad((hull_mask(landmarks, shape) >= 0.5).astype(np.uint8), 1, mode="edge")
+    depth, height = (cv2.distanceTransform(part, cv2.DIST_L2, 3)[1:-1, 1:-1] for part in (inside, 1 - inside))
+    core = depth >= settings.core_part * eye
+    return core, (height >= settings.guard_part * eye) & (height <= settings.ring_part * eye)
+
+
+def _place(part: tuple[float, float, float, float]) -> tuple[slice, slice]:
+    """Rows and columns of the aligned crop under the rectangle ``part`` (x0, y0, x1, y1) of TEMPLATE's square."""
+    x0, y0, x1, y1 = apply(square_in_crop(_CROP, _COVERAGE), np.array(part).reshape(2, 2)).round().astype(int).ravel()
+    return slice(y0, y1), slice(x0, x1)
 
 
 def _around(image: np.ndarray, face: Face, margin: float) -> tuple[np.ndarray, np.ndarray]:
@@ -203,19 +223,6 @@ def _around(image: np.ndarray, face: Face, margin: float) -> tuple[np.ndarray, n
     x0, y0 = (max(int(v - margin), 0) for v in face.box[:2])
     x1, y1 = min(int(face.box[2] + margin), width), min(int(face.box[3] + margin), height)
     return np.ascontiguousarray(image[y0:y1, x0:x1]), face.landmarks - np.array([x0, y0], np.float32)
-
-
-def _along(outline: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """``count`` points evenly along the closed ``outline`` (n, 2), and their outward unit normals."""
-    closed = np.vstack([outline, outline[:1]]).astype(np.float64)
-    lengths = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
-    places = np.linspace(0, lengths[-1], count, endpoint=False)
-    points = np.column_stack([np.interp(places, lengths, closed[:, i]) for i in (0, 1)])
-    tangents = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
-    normals = np.column_stack([tangents[:, 1], -tangents[:, 0]])
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-    outward = np.sign(((points - points.mean(0)) * normals).sum(1, keepdims=True))
-    return points, normals * np.where(outward == 0, 1, outward)
 
 
 def _sentence(values: dict[str, float], features: dict[str, Feature], spans: list[tuple[float, float]]) -> str:
@@ -229,8 +236,8 @@ def _sentence(values: dict[str, float], features: dict[str, Feature], spans: lis
     if "step" not in values:
         return text
     return (
-        f"{text} Across its edge the skin changes colour by {max(values['step'], 0):.1f} Lab units more than beside it "
-        f"(as much or more: {features['step'].rarity(values['step'])})."
+        f"{text} The forehead above its edge is {values['step']:.1f} Lab units from the cheeks within "
+        f"(as far or farther: {features['step'].rarity(values['step'])})."
     )
 
 
