@@ -39,7 +39,7 @@ class SeamSettings:
     least_structure: float = 1.5  # grey levels: below, a place has nothing that could be sharp
     least_share: float = 0.15  # of the face, and of the surroundings, must have structure
     sharpest: float = 0.9  # quantile: surroundings and face are compared where each is sharpest
-    least_detail: float = 1.2  # grey levels of fine detail in the surroundings: below, nothing is left to compare
+    least_detail: float = 2.5  # grey levels of fine detail in the surroundings; rounding to 8 bits alone makes 1.8
     least_skin: float = 0.6  # share of the forehead that must look like skin, not hair
 
 
