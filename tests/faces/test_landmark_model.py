@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from likeness.faces.align import TEMPLATE, apply
+from likeness.faces.align import MIRROR, TEMPLATE, apply
 from likeness.faces.landmarks import (
     CROP_COVERAGE,
     CROP_SIZE,
@@ -58,6 +58,16 @@ def test_hiding_the_mouth_raises_its_spread(frames_a, finder):
     cv2.rectangle(covered, (x0, y0), (x1, y1), (90, 120, 90), -1)
     open_face, hidden = (finder.model(picture, [crop_around(face.landmarks)])[0] for picture in (image, covered))
     assert hidden.spread[48:].mean() > open_face.spread[48:].mean()
+
+
+def test_a_careful_look_at_a_mirrored_face_is_the_mirrored_look(frames_a, finder):
+    image = frames_a[0].image
+    square = crop_of_square((192.0, 180.0), 170.0)
+    mirrored_square = crop_of_square((image.shape[1] - 1 - 192.0, 180.0), 170.0)
+    seen = finder.model(image, [square])[0]
+    mirrored = finder.model(np.ascontiguousarray(image[:, ::-1]), [mirrored_square])[0]
+    back = (mirrored.landmarks * [-1, 1] + [image.shape[1] - 1, 0])[MIRROR]
+    assert np.abs(back - seen.landmarks).max() < 0.03 * np.ptp(seen.landmarks)
 
 
 def test_turning_the_picture_turns_the_landmarks(frames_a, finder):

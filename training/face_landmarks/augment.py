@@ -12,6 +12,8 @@ from likeness.faces.align import MIRROR, TEMPLATE, apply, square_in_crop, umeyam
 from likeness.faces.hull import face_outline
 from likeness.faces.landmarks import CROP_COVERAGE, CROP_SIZE
 
+_ELASTIC_KNOTS = 6  # per side of a crop
+
 
 @dataclass(frozen=True)
 class AugmentSettings:
@@ -27,6 +29,8 @@ class AugmentSettings:
     log_scale: float = 0.20  # standard deviation
     shift: float = 0.10  # standard deviation
     stretch: float = 0.06  # standard deviation of the log of width against height
+    elastic_share: float = 0.6
+    elastic: float = 0.05  # most of the standard deviation of the elastic shifts
     new_background_share: float = 0.3
     occlusion_share: float = 0.25
     smallest_px: int = 20  # side of the smallest crop that is blown up again
@@ -56,6 +60,8 @@ def face_sample(
     if rng.random() < 0.5:
         crop, places = crop[:, ::-1], (np.array([1.0 - 1 / CROP_SIZE, 0]) + places * [-1, 1])[MIRROR]
     crop = np.ascontiguousarray(crop)
+    if rng.random() < settings.elastic_share:
+        crop, places = elastic(crop, places, rng.uniform(0, settings.elastic), rng)
     if rng.random() < settings.occlusion_share:
         crop = occlude(crop, photo, rng)
     return Sample(spoil(crop, rng, settings), places.astype(np.float32), 1, actor)
@@ -114,6 +120,28 @@ def on_background(image: np.ndarray, landmarks: np.ndarray, photo: np.ndarray, r
     top, left = (int(rng.integers(0, max(1, extent // 2))) for extent in photo.shape[:2])
     part = cv2.resize(photo[top:, left:], (width, height))
     return ((image * mask + part * (255 - mask)) // 255).astype(np.uint8)
+
+
+def elastic(
+    crop: np.ndarray, places: np.ndarray, strength: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Push parts of the face about smoothly, the landmarks with them: other mouths, jaws and brows than portraits have.
+
+    Without it the network learns that people smile, as nearly all do in portraits. ``strength`` is in face widths.
+    """
+    size = len(crop)
+    coarse = rng.normal(0, strength * CROP_COVERAGE * size, (_ELASTIC_KNOTS, _ELASTIC_KNOTS, 2)).astype(np.float32)
+    shift = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+    rows, columns = np.mgrid[:size, :size].astype(np.float32)
+    pushed = cv2.remap(
+        crop, columns + shift[..., 0], rows + shift[..., 1], cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
+    )
+    # The output at p shows the input at p + shift(p): each landmark's new place is found by fixed-point iteration.
+    moved = pixels = places * size
+    for _ in range(4):
+        column, row = np.clip(moved.round().astype(int), 0, size - 1).T
+        moved = pixels - shift[row, column]
+    return pushed, moved / size
 
 
 def occlude(crop: np.ndarray, photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -17,7 +17,7 @@ from likeness.faces.finder import FaceFinder, FinderSettings, box_of, overlap
 from likeness.faces.landmarks import LandmarkModel
 from training.face_landmarks.data import load_portraits, photo_paths, read_rgb
 
-THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995)
+THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.999)
 
 
 def spoilt(image: np.ndarray, landmarks: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

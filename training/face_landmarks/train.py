@@ -18,7 +18,7 @@ import torch
 from torch.nn import functional
 
 from likeness.faces.align import TEMPLATE
-from likeness.faces.face import OUTER_EYE_CORNERS
+from likeness.faces.face import OUTER_EYE_CORNERS, OUTER_LIPS
 from training.face_landmarks.augment import AugmentSettings
 from training.face_landmarks.batches import Batch, MixSettings, Pool, Sources, draw_batch, stream_batches
 from training.face_landmarks.data import load_actors, load_portraits, photo_paths, read_rgb, shrunk
@@ -69,15 +69,18 @@ class Losses:
 class ActorOffset(torch.nn.Module):
     """By how much the actors' 68 vertices differ, on average, from the portrait teacher's points.
 
-    A constant (68, 2) in the frame of TEMPLATE, learned along and thrown away: what ships follows the teacher.
+    A constant (68, 2) in the frame of TEMPLATE, learned along and thrown away: what ships follows the teacher. The lips
+    have none: actors talk where portraits smile, and a constant would take that for a difference of definition.
     """
 
     centred: torch.Tensor
+    differs: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.offset = torch.nn.Parameter(torch.zeros(TEMPLATE.shape))
         self.register_buffer("centred", torch.from_numpy(TEMPLATE - TEMPLATE.mean(0)))
+        self.register_buffer("differs", (torch.arange(len(TEMPLATE)) < OUTER_LIPS.start).float()[:, None])
 
     def forward(self, truth: torch.Tensor) -> torch.Tensor:
         """The offset (n, 68, 2) turned and scaled as the faces with landmarks ``truth`` (n, 68, 2) are."""
@@ -86,7 +89,7 @@ class ActorOffset(torch.nn.Module):
         cosine = (self.centred * centred).sum((1, 2)) / power
         sine = (self.centred[:, 0] * centred[..., 1] - self.centred[:, 1] * centred[..., 0]).sum(1) / power
         turn = torch.stack([torch.stack([cosine, sine], -1), torch.stack([-sine, cosine], -1)], -2)
-        return self.offset @ turn
+        return (self.offset * self.differs) @ turn
 
 
 def losses_of(network: LandmarkNetwork, offset: ActorOffset, batch: Batch, device: torch.device) -> Losses:

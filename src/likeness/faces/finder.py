@@ -21,7 +21,8 @@ class FinderSettings:
     ±``retry_turn_deg``.
     """
 
-    threshold: float = 0.5
+    threshold: float = 0.97
+    smallest_px: float = 22.0  # width of the landmarks; below it texture cannot be told from faces
     glance: float = 0.05  # presence on the first, badly placed crop below which a proposal is dropped
     same_face_overlap: float = 0.3  # intersection over union
     search: ProposalSettings = field(default_factory=ProposalSettings)
@@ -52,9 +53,11 @@ class FaceFinder:
     def confirm(self, image: np.ndarray, proposals: list[Proposal], frame: int, time_s: float) -> list[Face]:
         """Those of ``proposals`` that are faces: looked at as proposed, then again where the landmarks are."""
         squares = [crop_of_square(proposal.centre, proposal.side, proposal.turn_deg) for proposal in proposals]
-        glanced = [seen for seen in self.model(image, squares) if seen.presence >= self.settings.glance]
+        glanced = [seen for seen in self.model(image, squares, careful=False) if seen.presence >= self.settings.glance]
         looked = self.model(image, [crop_around(seen.landmarks) for seen in glanced])
-        faces = [self.face(image, seen, frame, time_s) for seen in looked if seen.presence >= self.settings.threshold]
+        sure = [seen for seen in looked if seen.presence >= self.settings.threshold]
+        large = [seen for seen in sure if np.ptp(seen.landmarks[:, 0]) >= self.settings.smallest_px]
+        faces = [self.face(image, seen, frame, time_s) for seen in large]
         return merged(faces, self.settings.same_face_overlap)
 
     def face(self, image: np.ndarray, seen: Located, frame: int, time_s: float) -> Face:

