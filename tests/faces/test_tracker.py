@@ -67,11 +67,14 @@ def test_a_hidden_face_is_lost_and_comes_back_as_itself(head_a, finder):
     assert frames >= {*range(10), *range(26, 40)}
 
 
-def test_after_a_cut_another_person_has_another_id(frames_a, frames_b, finder):
+def test_a_cut_starts_new_tracks(frames_a, frames_b, finder):
     a, b = [frame.image for frame in frames_a[:8]], [frame.image for frame in frames_b[:8]]
     tracks = track_faces(frames_of(a + b + a), finder=finder)
-    assert len(tracks) == 2
-    assert [face.frame for face in tracks[1].faces] == list(range(8, 16))
+    assert [[face.frame for face in track.faces] for track in tracks] == [
+        list(range(8)),
+        list(range(8, 16)),
+        list(range(16, 24)),
+    ]
 
 
 def test_nobody(finder):

@@ -15,7 +15,7 @@ from likeness.media.clip import Clip
 from likeness.media.frame import Frame
 
 _THUMBNAIL = (32, 18)  # width, height of the pictures that are compared to see cuts
-_LOOK_SIZE = 16  # side of the crops by which people are told apart
+_LOOK_SIZE = 6  # side of the crops by which people are told apart: coarse, so that turning heads stay themselves
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,9 @@ class TrackerSettings:
     forget_after_s: float = 2.0
     keep_presence: float = 0.5  # below this a face counts as lost
     cut: float = 0.05  # change of the thumbnail below which nothing is called a cut
-    same_look: float = 0.16  # colour difference up to which a found face may be a lost one
+    same_look: float = 0.11  # colour difference up to which a found face may be a lost one
+    unmoved_look: float = 0.05  # the same across a cut, where only a face that has not moved is taken for the same
+    distance_cost: float = 0.02  # added to the difference for each face width between them
     same_place: float = 0.25  # overlap from which a found face is the tracked one
     damping: float = 0.7  # part of the last motion that the next is expected to repeat
     # Searches between cuts are quick ones; where nobody is followed, the finder's own, thorough search is used.
@@ -36,7 +38,7 @@ class TrackerSettings:
 
 @dataclass(eq=False)
 class _Followed:
-    """What is remembered of one person. ``look`` float32 (16, 16, 3) is a running mean of the aligned face."""
+    """What is remembered of one person. ``look`` float32 (6, 6, 3) is a running mean of the aligned face."""
 
     id: int
     face: Face
@@ -69,15 +71,15 @@ class Tracker:
         thumbnail = _thumbnail(frame.image)
         cut = self._thumbnail is not None and is_cut(self._thumbnail, thumbnail, self.settings.cut)
         self._thumbnail = thumbnail
-        if cut:
-            for person in self._people:
-                person.lost = True
-        else:
+        if not cut:
             self._follow(frame)
         if cut or self._search_is_due(frame.time_s):
             self._searched_s = frame.time_s
             finder = self.finder if cut or not self._people else self._quick_finder
-            self._take_in(frame, finder.find(frame.image, frame.index, frame.time_s))
+            found = finder.find(frame.image, frame.index, frame.time_s)
+            if cut:
+                self._people = [person for person in self._people if self._unmoved(person, found, frame.image)]
+            self._take_in(frame, found)
         forget = frame.time_s - self.settings.forget_after_s
         self._people = [person for person in self._people if not person.lost or person.face.time_s >= forget]
         return [(person.id, person.face) for person in sorted(self._people, key=lambda p: p.id) if not person.lost]
@@ -117,6 +119,18 @@ class Tracker:
         for person in alone:
             person.look += 0.05 * (_look(image, person.face.landmarks) - person.look)
 
+    def _unmoved(self, person: _Followed, found: list[Face], image: np.ndarray) -> bool:
+        """Whether ``person`` is still there after what seems a cut: same place, same look.
+
+        All others become new people, since looks alone do not tell people apart.
+        """
+        person.lost = True
+        limit = self.settings.unmoved_look
+        return any(
+            overlap(face.box, person.face.box) > 0.5 and _difference(_look(image, face.landmarks), person.look) < limit
+            for face in found
+        )
+
     def _touched(self, one: _Followed) -> bool:
         """Whether anybody else's face, followed or lost, overlaps: then ``one`` may be partly hidden."""
         return any(overlap(one.face.box, other.face.box) > 0 for other in self._people if other is not one)
@@ -133,7 +147,7 @@ class Tracker:
         looks = [_look(frame.image, face.landmarks) for face in unknown]
         lost = [person for person in self._people if person.lost]
         pairs = sorted(
-            (_difference(look, person.look), row, column)
+            (_difference(look, person.look) + settings.distance_cost * _apart(unknown[row], person.face), row, column)
             for row, look in enumerate(looks)
             for column, person in enumerate(lost)
         )
@@ -184,8 +198,14 @@ def _inside(landmarks: np.ndarray, image: np.ndarray) -> bool:
     return bool(0 <= x < image.shape[1] and 0 <= y < image.shape[0])
 
 
+def _apart(face: Face, other: Face) -> float:
+    """Distance of two faces in widths of the wider one."""
+    distance = np.linalg.norm(face.landmarks.mean(0) - other.landmarks.mean(0))
+    return float(distance / max(face.width, other.width, 1.0))
+
+
 def _look(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    return aligned_crop(image, landmarks, _LOOK_SIZE, coverage=0.8).astype(np.float32) / 255
+    return aligned_crop(image, landmarks, _LOOK_SIZE, coverage=0.6).astype(np.float32) / 255
 
 
 def _difference(look: np.ndarray, other: np.ndarray) -> float:
