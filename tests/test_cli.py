@@ -34,6 +34,7 @@ Likeness = Callable[..., Run]
 @pytest.fixture
 def likeness(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Likeness:
     """The command line, run in this process: a new one would load PyTorch each time."""
+
     def run(*arguments: object) -> Run:
         monkeypatch.setattr(sys, "argv", ["likeness", *map(str, arguments)])
         capfd.readouterr()

@@ -7,10 +7,9 @@ import json
 import signal
 import sys
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -35,26 +34,9 @@ app.add_typer(consent_app, name="consent")
 say = Console(highlight=False, soft_wrap=True, markup=False)
 
 
-class Architecture(StrEnum):
-    """The swap networks that `train` knows."""
-
-    LIGHT = "light"
-    ORIGINAL = "original"
-
-
-class Direction(StrEnum):
-    """Whose face is put where: a2b puts B's face into footage of A."""
-
-    A2B = "a2b"
-    B2A = "b2a"
-
-
-class Use(StrEnum):
-    """What a consent record can allow."""
-
-    SWAP = "swap"
-    REENACT = "reenact"
-    PORTRAIT = "portrait"
+Architecture = Literal["light", "original"]
+Direction = Literal["a2b", "b2a"]
+Use = Literal["swap", "reenact", "portrait"]
 
 
 def _show_version(wanted: bool) -> None:
@@ -128,9 +110,7 @@ def train(
     faces_a: Annotated[Path, typer.Argument(help="Faces of A, made by extract.")],
     faces_b: Annotated[Path, typer.Argument(help="Faces of B, made by extract.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the model.")],
-    arch: Annotated[Architecture, typer.Option(help="light is for CPUs; original is the published one.")] = (
-        Architecture.LIGHT
-    ),
+    arch: Annotated[Architecture, typer.Option(help="light is for CPUs; original is the published one.")] = "light",
     minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.")] = None,
     iterations: Annotated[int | None, typer.Option(help="Stop after so many iterations.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the model in the folder.")] = False,
@@ -142,7 +122,7 @@ def train(
 
     if minutes is not None and iterations is not None:
         raise SettingsError("Give --minutes or --iterations, not both.")
-    settings = TrainSettings(arch=arch.value, minutes=minutes, iterations=iterations, resume=resume)
+    settings = TrainSettings(arch=arch, minutes=minutes, iterations=iterations, resume=resume)
     result = train_swap(faces_a, faces_b, output, settings)
     say.print(f"{result.advice}\nLook at {output / PREVIEW} and {output / CURVES}.")
     if result.reason == "interrupted":
@@ -155,13 +135,13 @@ def swap(
     model: Annotated[Path, typer.Option(help="Folder made by train.")],
     consent: Annotated[Path, typer.Option(help="Signed consent record for the face that is put in.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="OUT.mp4, or a picture for a picture.")],
-    direction: Annotated[Direction, typer.Option(help="a2b puts B's face into footage of A.")] = Direction.A2B,
+    direction: Annotated[Direction, typer.Option(help="a2b puts B's face into footage of A.")] = "a2b",
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Swap every face, not the main one.")] = False,
 ) -> None:
     """Put the other face into a clip. The result is labelled, signed and recorded."""
     from likeness.make.swap import SwapSettings, swap_clip
 
-    settings = SwapSettings(direction=direction.value, faces="all" if all_faces else "largest")
+    settings = SwapSettings(direction=direction, faces="all" if all_faces else "largest")
     result = swap_clip(clip, model, consent, output, settings)
     say.print(
         f"Swapped the face in {result.swapped} of {result.frames} frames in {result.seconds:.0f} s: {result.path}"
@@ -180,8 +160,7 @@ def consent_new(
     from likeness.make import consent
 
     valid_until = until.replace(tzinfo=UTC) if until else None
-    uses = tuple(item.value for item in use or [Use.SWAP])
-    consent.save(consent.new_consent(person, footage, uses=uses, valid_until=valid_until), output)
+    consent.save(consent.new_consent(person, footage, uses=use or ("swap",), valid_until=valid_until), output)
     say.print(f"Wrote {output}, not signed yet. {person} signs it with: likeness consent sign {output} --key KEY")
 
 
