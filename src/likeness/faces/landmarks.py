@@ -40,6 +40,7 @@ class LandmarkModel:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting must not cost a core
         content = (weights or shipped_weights()).read_bytes()
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
@@ -51,19 +52,16 @@ class LandmarkModel:
         if not matrices:
             return []
         crops = np.stack([warp(image, matrix, CROP_SIZE) for matrix in matrices])
-        answers = self._answers(crops)
         if careful:
-            mirrored = _mirrored_back(*self._answers(np.ascontiguousarray(crops[:, :, ::-1])))
-            answers = [(one + other) / 2 for one, other in zip(answers, mirrored, strict=True)]
+            crops = np.concatenate([crops, crops[:, :, ::-1]])
+        answers = self._session.run(None, {"crops": crops})
+        if careful:
+            plain, mirrored = zip(*(np.split(answer, 2) for answer in answers), strict=True)
+            answers = [(one + other) / 2 for one, other in zip(plain, _mirrored_back(*mirrored), strict=True)]
         return [
             Located(apply(invert(matrix), places * CROP_SIZE).astype(np.float32), float(probability), spreads)
             for matrix, probability, places, spreads in zip(matrices, *answers, strict=True)
         ]
-
-    def _answers(self, crops: np.ndarray) -> list[np.ndarray]:
-        """Presence (n,), landmarks (n, 68, 2) in crop sides and spread (n, 68) of uint8 crops (n, size, size, 3)."""
-        presence, landmarks, spread = self._session.run(None, {"crops": crops})
-        return [presence, landmarks, spread]
 
 
 def _mirrored_back(presence: np.ndarray, landmarks: np.ndarray, spread: np.ndarray) -> list[np.ndarray]:
