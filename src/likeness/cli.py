@@ -7,9 +7,10 @@ import json
 import signal
 import sys
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 from rich.console import Console
@@ -36,7 +37,14 @@ say = Console(highlight=False, soft_wrap=True, markup=False)
 
 Architecture = Literal["light", "original"]
 Direction = Literal["a2b", "b2a"]
-Use = Literal["swap", "reenact", "portrait"]
+
+
+class Use(StrEnum):
+    """What a consent record can allow; an enumeration, because an option that repeats cannot be a Literal."""
+
+    SWAP = "swap"
+    REENACT = "reenact"
+    PORTRAIT = "portrait"
 
 
 def _show_version(wanted: bool) -> None:
@@ -66,8 +74,8 @@ def demo(
     say.print(run_demo(output, settings))
 
 
-@app.command()
-def cast(
+@app.command("cast")
+def cast_actors(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the clips.")],
     actors: Annotated[int, typer.Option(help="How many people.")] = 12,
     seconds: Annotated[float, typer.Option(help="Length of each clip in seconds.")] = 10.0,
@@ -77,13 +85,12 @@ def cast(
     silent: Annotated[bool, typer.Option("--silent", help="Without speech; espeak-ng is not needed then.")] = False,
 ) -> None:
     """Film synthetic people, with ground truth and a consent record each."""
-    from likeness.actors.cast import CastClip, CastSettings, person_of
-    from likeness.actors.cast import cast as film_cast
+    from likeness.actors.cast import CastClip, CastSettings, cast, person_of
     from likeness.make.consent import save, synthetic_consent
 
     settings = CastSettings(actors=actors, seconds=seconds, size=size, seed=seed, paired=paired, silent=silent)
     clips_of_person: dict[str, list[CastClip]] = {}
-    for clip in film_cast(output, settings):
+    for clip in cast(output, settings):
         clips_of_person.setdefault(person_of(clip.person, settings).name, []).append(clip)
     for person, clips in clips_of_person.items():
         save(synthetic_consent(person, [clip.path for clip in clips]), output / f"{person.lower()}.consent.json")
@@ -160,7 +167,8 @@ def consent_new(
     from likeness.make import consent
 
     valid_until = until.replace(tzinfo=UTC) if until else None
-    consent.save(consent.new_consent(person, footage, uses=use or ("swap",), valid_until=valid_until), output)
+    uses = cast("list[consent.Use]", [item.value for item in use or [Use.SWAP]])
+    consent.save(consent.new_consent(person, footage, uses=uses, valid_until=valid_until), output)
     say.print(f"Wrote {output}, not signed yet. {person} signs it with: likeness consent sign {output} --key KEY")
 
 
