@@ -67,9 +67,6 @@ def test_faces_are_read_with_their_record(make_face_set: Callable[..., Path]):
     assert faces.crops.parts.shape == (24, 2, 16, 16)
     assert faces.record.faces == 24
     assert set(faces.record.sources) == {"anna.mp4"}
-    mean, deviation = faces.colour_statistics()
-    np.testing.assert_allclose(mean, np.array([210, 150, 120]) / 255, atol=0.12)
-    assert bool((deviation > 0).all())
 
 
 def test_deleting_a_face_changes_the_digest_and_little_else(make_face_set: Callable[..., Path]):

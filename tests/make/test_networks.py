@@ -63,16 +63,20 @@ def test_both_faces_pass_the_encoder_as_if_alone():
     torch.testing.assert_close(together, network.translate(faces_b, "b", "b").images, atol=1e-4, rtol=1e-4)
 
 
-def test_a_swap_uses_the_other_decoder_and_both_colours():
+def test_light_starts_from_the_mean_face_and_looks_at_deviations_from_it():
     torch.manual_seed(0)
     network = Light().eval()
-    dark, light = torch.full((3,), 0.2), torch.full((3,), 0.8)
-    network.set_colours({"a": (dark, torch.full((3,), 0.1)), "b": (light, torch.full((3,), 0.1))})
-    pattern = torch.randn(1, 3, SIZE, SIZE) * 0.05
-    # the same deviation from each side's own colours is the same face to the encoder
-    from_a = network.translate(0.2 + pattern, "a", "b").images
-    from_b = network.translate(0.8 + pattern, "b", "b").images
-    torch.testing.assert_close(from_a, from_b, atol=1e-4, rtol=1e-3)
+    masks = torch.ones(4, 1, SIZE // 4, SIZE // 4)
+    pattern = (torch.randn(4, 3, SIZE // 4, SIZE // 4) * 0.05).repeat_interleave(4, 2).repeat_interleave(4, 3)
+    network.start_from("a", 0.3 + pattern, masks)
+    network.start_from("b", 0.7 + pattern, masks)
+    # the same deviations from each side's own colours are the same face to the encoder
+    torch.testing.assert_close(
+        network.normalized(0.3 + pattern, "a"), network.normalized(0.7 + pattern, "b"), atol=1e-4, rtol=1e-3
+    )
+    # and before training a swap shows the other side's mean face
+    swapped = network.translate(0.3 + pattern, "a", "b").images
+    torch.testing.assert_close(swapped, (0.7 + pattern).mean(0).expand(4, -1, -1, -1), atol=1e-3, rtol=1e-3)
 
 
 def test_recipes_state_the_view_they_train():

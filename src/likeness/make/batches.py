@@ -54,14 +54,6 @@ class Faces:
         places = chosen.to(self.crops.colours.device)
         return Crops(self.crops.colours.index_select(0, places), self.crops.parts.index_select(0, places))
 
-    def colour_statistics(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the learnt faces' colours inside the mask, each float (3,) in [0, 1]."""
-        middle = PART_STEP // 2
-        pixels = self.crops.colours[:, :, middle::PART_STEP, middle::PART_STEP].cpu()[self.learnt].float() / 255
-        mask = self.crops.parts[:, :1].cpu()[self.learnt].float() / 255
-        mean, square = ((power * mask).sum((0, 2, 3)) / mask.sum() for power in (pixels, pixels.square()))
-        return mean, (square - mean.square()).clamp_min(1e-4).sqrt()
-
 
 def load_faces(folder: Path, crop: int, device: torch.device, split: SplitSettings | None = None) -> Faces:
     """Read a face set for training, at ``crop`` pixels a side. Raises FaceSetError where too few faces are left."""

@@ -136,11 +136,13 @@ def learning_rate(recipe: Recipe, iteration: int, done: float) -> float:
 
 
 def _fresh_network(recipe: Recipe, faces: dict[Side, Faces], seed: int) -> SharedEncoderAutoencoder:
-    """A network with random weights that follow from ``seed``, told the sides' colours where it wants to know."""
+    """A network with random weights that follow from ``seed``, shown the faces it is to learn."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = recipe.build()
-    network.set_colours({side: own.colour_statistics() for side, own in faces.items()})
+    for side, own in faces.items():
+        view = centre_view(own.take(own.learnt), recipe.size, recipe.view)
+        network.start_from(side, view.colours.cpu() / 255, view.parts[:, :1].cpu() / 255)
     return network
 
 

@@ -51,5 +51,9 @@ class SharedEncoderAutoencoder(nn.Module):
         """What the encoder sees of ``faces``; the plain autoencoder looks at them as they are."""
         return faces
 
-    def set_colours(self, statistics: dict[Side, tuple[Tensor, Tensor]]) -> None:
-        """Take note of each side's colours, mean and deviation float (3,) in [0, 1]; the plain one does not."""
+    def start_from(self, side: Side, faces: Tensor, masks: Tensor) -> None:
+        """Look at the faces to learn, float (n, 3, size, size) in [0, 1], with their masks (n, 1, m, m), before
+        training.
+
+        The plain autoencoder learns all from scratch.
+        """

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from likeness.make.networks.autoencoder import Decoded, SharedEncoderAutoencoder, Side
 
@@ -22,6 +23,8 @@ class Light(SharedEncoderAutoencoder):
 
     mean: Tensor
     deviation: Tensor
+    decoder_a: "_Decoder"
+    decoder_b: "_Decoder"
 
     def __init__(self) -> None:
         super().__init__(_encoder(), _Decoder(), _Decoder())
@@ -37,24 +40,35 @@ class Light(SharedEncoderAutoencoder):
         """The face of ``side`` that ``codes`` describe, with its mask."""
         return Decoded(*(self.decoder_a if side == "a" else self.decoder_b)(codes))
 
-    def set_colours(self, statistics: dict[Side, tuple[Tensor, Tensor]]) -> None:
-        """Keep each side's mean and deviation of colours, float (3,) in [0, 1]; they are saved with the weights."""
-        for row, (mean, deviation) in enumerate((statistics["a"], statistics["b"])):
-            self.mean[row], self.deviation[row] = mean.view(3, 1, 1), deviation.view(3, 1, 1)
+    @torch.no_grad()
+    def start_from(self, side: Side, faces: Tensor, masks: Tensor) -> None:
+        """Begin with the mean face, and note the side's colours inside the masks; both are saved with the weights."""
+        row, decoder = (0, self.decoder_a) if side == "a" else (1, self.decoder_b)
+        decoder.face.copy_(faces.mean(0))
+        pixels, share = F.avg_pool2d(faces, _STEP), masks / masks.sum()
+        mean, square = ((power * share).sum((0, 2, 3), keepdim=True)[0] for power in (pixels, pixels.square()))
+        self.mean[row], self.deviation[row] = mean, (square - mean.square()).clamp_min(1e-4).sqrt()
 
 
 class _Decoder(nn.Module):
-    """8 → 16 → 32 pixels by pixel shuffle, then from each of these 4×4 pixels of RGB and one of the mask."""
+    """8 → 16 → 32 pixels by pixel shuffle, then from each of these 4×4 pixels of RGB and one of the mask.
+
+    What is painted is added to a learnt picture that starts as the mean face, and at first nothing is painted: so
+    training begins with what all faces of a side share instead of spending its first minutes on it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.grow = nn.Sequential(_conv(128, 512), nn.PixelShuffle(2), _conv(128, 256), nn.PixelShuffle(2))
         self.paint = nn.Conv2d(64, 3 * _STEP**2 + 1, 3, padding=1)
         self.unfold = nn.PixelShuffle(_STEP)
+        self.face = nn.Parameter(torch.full((3, SIZE, SIZE), 0.5))
+        for parameter in self.paint.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         layers = self.paint(self.grow(codes))
-        return self.unfold(layers[:, 1:]) + 0.5, layers[:, :1].sigmoid()
+        return self.face + self.unfold(layers[:, 1:]), layers[:, :1].sigmoid()
 
 
 def _conv(channels: int, filters: int, stride: int = 1) -> nn.Sequential:
