@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 from PIL import Image
 
 from likeness.faces.align import TEMPLATE, aligned_crop
@@ -15,6 +16,12 @@ from likeness.faces.faceset import SCHEMA, Source, row_of, write_table
 from likeness.faces.hull import face_outline
 
 FRAME = 160  # pixels
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Small networks gain nothing from more threads, and on a busy machine threads wait for one another."""
+    torch.set_num_threads(1)
 
 
 def drawn_face(colour: tuple[int, int, int], turn: float) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ from likeness.make.warp import Crops, Warped, centre_view, random_warp
 
 _ADAM_EPSILON = 1e-7  # of the 2018 recipe
 _HELDOUT_FACES = 32  # a side at most; evaluating costs as much as so many faces of training
+_FIRST_LOOK = 256  # faces a side that a network is shown before training
 _PREVIEW_ROWS = 6
 
 
@@ -141,7 +142,8 @@ def _fresh_network(recipe: Recipe, faces: dict[Side, Faces], seed: int) -> Share
         torch.manual_seed(seed)
         network = recipe.build()
     for side, own in faces.items():
-        view = centre_view(own.take(own.learnt), recipe.size, recipe.view)
+        sample = own.take(own.learnt[_evenly(len(own.learnt), _FIRST_LOOK)])
+        view = centre_view(sample, recipe.size, recipe.view)
         network.start_from(side, view.colours.cpu() / 255, view.parts[:, :1].cpu() / 255)
     return network
 
