@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -53,7 +54,7 @@ _UNCALIBRATED = CueCalibration(
 
 @dataclass(frozen=True)
 class Row:
-    """What one cue measured in one clip. ``kind``: genuine, recompressed or redrawn."""
+    """What one cue measured in one clip. ``kind``: genuine, recompressed, redrawn or swapped."""
 
     cue: str
     clip: str
@@ -71,9 +72,10 @@ def main() -> None:
     if not data:
         raise MissingDataError("LIKENESS_DATA is not set. Point it at the data folder.")
     clips = genuine_clips(Path(data), sorted(options.actors.glob("*.mp4")) if options.actors else [])
+    swaps = sorted(options.swaps.glob("*.mp4")) if options.swaps else []
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
-        measured = tracked(pool.map(measure_clip, clips, range(len(clips))), "Measuring", len(clips), "clips")
-        rows = [row for found in measured for row in found]
+        measured = chain(pool.map(measure_clip, clips, range(len(clips))), pool.map(measure_swap, swaps))
+        rows = [row for found in tracked(measured, "Measuring", len(clips) + len(swaps), "clips") for row in found]
     cues = {cue: calibrate(cue, rows) for cue in ("seam", "motion")}
     write_text(options.output / CUES_FILE, Calibrations(cues=cues).model_dump_json(indent=1) + "\n")
     write_card(options.output / "cues.md", cues, rows, clips)
@@ -92,12 +94,17 @@ def measure_clip(clip: GenuineClip, seed: int) -> list[Row]:
     if not rows:
         return []  # too small, too short or too still for every cue: nor would a variant of it be measured
     for quality in RECOMPRESSED_QUALITIES:
-        again = recompressed(footage, quality)
-        rows += _rows(clip, "recompressed", again, main_face(again))
+        rows += _rows(clip, "recompressed", recompressed(footage, quality), track)
     for i in range(REDRAWN_PER_CLIP):
         fake = redrawn(footage, track, REDRAWN_PER_CLIP * seed + i)
         rows += _rows(clip, "redrawn", fake, main_face(fake))
     return rows
+
+
+def measure_swap(path: Path) -> list[Row]:
+    """What is measured on a real swap, which is never used to calibrate."""
+    footage = open_clip(path)
+    return _rows(GenuineClip(path, path.stem, "actors", "evaluate"), "swapped", footage, main_face(footage))
 
 
 def main_face(clip: Clip) -> Track | None:
@@ -117,7 +124,7 @@ def calibrate(cue: str, rows: Sequence[Row]) -> CueCalibration:
     settings = FitSettings(
         bound=round(min(MOST_EVIDENCE, evidence_bound(len({row.person for row in genuine}))), 3),
         ridge=RIDGE,
-        population="GRID talking heads and rendered actors; synthetic: the same faces redrawn in every frame",
+        population="GRID talking heads, signers, rendered actors; synthetic: the same faces redrawn in every frame",
         frame_high={MAIN_FEATURE[cue]: high},
     )
     return fit(genuine, synthetic, reference, settings)
@@ -165,6 +172,7 @@ def _write_table(path: Path, rows: Sequence[Row]) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--actors", type=Path, help="folder of filmed actors, ACTOR-*.mp4")
+    parser.add_argument("--swaps", type=Path, help="folder of swaps made with likeness, *.mp4, only to evaluate")
     parser.add_argument("-o", "--output", type=Path, default=Path("out/cues"), help="folder for cues.json and cues.md")
     parser.add_argument("--table", type=Path, help="write all measured values here (CSV)")
     parser.add_argument("--workers", type=int, default=os.cpu_count())

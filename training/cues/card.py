@@ -34,7 +34,7 @@ def write_card(
     lines += [_cue_lines(cue, calibration) for cue, calibration in cues.items()]
     lines.append(_TABLE_HEAD)
     for cue, calibration in cues.items():
-        for kind in ("genuine", "recompressed", "redrawn"):
+        for kind in ("genuine", "recompressed", "redrawn", "swapped"):
             for population in sorted({row.population for row in rows}):
                 own = [
                     row for row in rows
@@ -87,10 +87,10 @@ likelihood ratios that `likeness check` reports. SHA-256 `{digest}`.
 Recipe: `LIKENESS_DATA=… python training/cues/calibrate.py --actors FOLDER -o src/likeness/weights`. Licence:
 Apache-2.0; no footage and no biometric templates are in it, only measured ratios.
 
-Data: {populations}. GRID corpus (CC BY 4.0), intel-iot-devkit sample videos (CC BY 4.0; their faces are too small,
-every cue abstains on them), actors filmed by `likeness cast`. "Redrawn" clips stand in for swaps: the same face redrawn
-at 64 to 192 px in every frame and blended back (`training/cues/redraw.py`). `blinking` needs no calibration: its ratio
-follows from published blink rates.
+Data: {populations}. GRID corpus (CC BY 4.0); intel-iot-devkit sample videos of signing (CC BY 4.0; their faces are too
+small for `seam`); actors filmed by `likeness cast` and those that the package ships. "Redrawn" clips stand in for swaps:
+the same face redrawn at 64 to 192 px in every frame and blended back (`training/cues/redraw.py`). `blinking` needs no
+calibration: its ratio follows from published blink rates.
 
 """
 
@@ -102,7 +102,12 @@ On people never used in the calibration (95 % Wilson intervals over clips; clips
 
 _LIMITS = """
 
-## What it is not worth Few people, one studio, one renderer, and synthetic clips that are simulated: other cameras,
-lamps, codecs, beauty filters or defocus may look like a redrawn face. A sharp, well matched swap leaves none of these
-marks. That is why each cue is bounded, and why the verdict on most short clips is "cannot tell".
+"Recompressed" is the genuine clip after JPEG 70. "Swapped" clips are real swaps made with likeness.
+
+## What it is not worth
+
+Few people, one studio, one renderer, and synthetic clips that are simulated: other cameras, lamps, codecs, beauty
+filters or defocus may look like a redrawn face. A sharp, well matched swap leaves none of these marks. That is why each
+cue is bounded, why the absence of marks is never worth more than a factor of two (half of all synthetic faces are taken
+to bear none), and why the verdict on most short clips is "cannot tell".
 """

@@ -9,7 +9,7 @@ from likeness.errors import MissingDataError
 Part = Literal["calibrate", "evaluate"]
 Population = Literal["talking heads", "signing", "actors"]
 
-MOST_OF_ONE_PERSON = 8  # clips: more of one man would only take longer
+MOST_OF_ONE_PERSON = 2  # clips: more would only take longer, people weigh the same
 
 # GRID clips are named by sentence; these show one man (id2), and all s1_… clips show the man of bbaf2n.
 _SAME_PERSON = {"id2_vcd_swwp2s": "grid id2", "pwij3p": "grid id2", "bbaf2n": "grid s1"}
@@ -39,27 +39,26 @@ def genuine_clips(data: Path, actors: list[Path]) -> list[GenuineClip]:
     Every second person of a population, in the order of their names, is kept for the evaluation.
     Raises MissingDataError where the data folder lacks the clips.
     """
-    same_man = sorted((data / "talking_heads").glob("s1_*.mpg"))[MOST_OF_ONE_PERSON:]
-    heads = [
-        (path, _talking_head(path.stem))
-        for path in sorted((data / "talking_heads").glob("*.mpg"))
-        if path not in same_man
-    ]
-    signers = [(path, _signer(path.stem)) for path in sorted((data / "signing").glob("*.mkv"))]
-    filmed = [(path, path.stem.split("-")[0]) for path in sorted(actors)]
+    heads = sorted((data / "talking_heads").glob("*.mpg"))
     if not heads:
         raise MissingDataError(f"{data} has no talking_heads/*.mpg. Point LIKENESS_DATA at the data folder.")
-    found: list[GenuineClip] = []
-    populations: dict[Population, list[tuple[Path, str]]] = {
-        "talking heads": heads,
-        "signing": signers,
-        "actors": filmed,
-    }
-    for population, clips in populations.items():
-        people = sorted({person for _, person in clips})
-        parts: dict[str, Part] = {who: ("calibrate", "evaluate")[i % 2] for i, who in enumerate(people)}
-        found += [GenuineClip(path, person, population, parts[person]) for path, person in clips]
-    return found
+    signing = sorted((data / "signing").glob("*.mkv"))
+    return [
+        *_split("talking heads", [(path, _talking_head(path.stem)) for path in heads]),
+        *_split("signing", [(path, _signer(path.stem)) for path in signing]),
+        *_split("actors", [(path, path.stem.split("-")[0]) for path in sorted(actors)]),
+    ]
+
+
+def _split(population: Population, clips: list[tuple[Path, str]]) -> list[GenuineClip]:
+    """At most ``MOST_OF_ONE_PERSON`` clips of everybody, every second person's for the evaluation."""
+    people = sorted({person for _, person in clips})
+    parts: dict[str, Part] = {person: ("calibrate", "evaluate")[i % 2] for i, person in enumerate(people)}
+    return [
+        GenuineClip(path, person, population, parts[person])
+        for i, (path, person) in enumerate(clips)
+        if sum(other == person for _, other in clips[:i]) < MOST_OF_ONE_PERSON
+    ]
 
 
 def _talking_head(name: str) -> str:
