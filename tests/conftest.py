@@ -3,6 +3,10 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("likeness", deadline=None)  # a first call may be slow: kernels are compiled, the cores busy
+settings.load_profile("likeness")
 
 
 @pytest.fixture(autouse=True)

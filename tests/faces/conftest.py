@@ -9,17 +9,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from hypothesis import settings
-from made_faces import Head, cut_out
+from composed_faces import Head, cut_out
 
 from likeness.errors import MissingDataError
 from likeness.faces.finder import FaceFinder
 from likeness.faces.landmarks import LandmarkModel
 from likeness.footage import Footage, footage
 from likeness.media.clip import Frame, open_clip
-
-settings.register_profile("faces", deadline=None)  # the first call of a numpy routine may be slow on a busy machine
-settings.load_profile("faces")
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
-from made_faces import compose
+from composed_faces import compose
 from PIL import Image
 
 from likeness.errors import BadMediaError, FaceSetError, NoFaceError, SettingsError

@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 import pytest
-from made_faces import compose
+from composed_faces import compose
 
 from likeness.actors.truth import Truth
 from likeness.faces.face import OUTER_EYE_CORNERS

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from made_faces import compose
+from composed_faces import compose
 
 from likeness.faces.tracker import Tracker, TrackerSettings, is_cut, track_faces
 from likeness.media.clip import Frame, open_clip

@@ -87,10 +87,11 @@ likelihood ratios that `likeness check` reports. SHA-256 `{digest}`.
 Recipe: `LIKENESS_DATA=… python training/cues/calibrate.py --actors FOLDER -o src/likeness/weights`. Licence:
 Apache-2.0; no footage and no biometric templates are in it, only measured ratios.
 
-Data: {populations}. GRID corpus (CC BY 4.0); intel-iot-devkit sample videos of signing (CC BY 4.0; their faces are too
-small for `seam`); actors filmed by `likeness cast` and those that the package ships. "Redrawn" clips stand in for swaps:
-the same face redrawn at 64 to 192 px in every frame and blended back (`training/cues/redraw.py`). `blinking` needs no
-calibration: its ratio follows from published blink rates.
+Data: {populations}.
+GRID corpus (CC BY 4.0); intel-iot-devkit sample videos of signing (CC BY 4.0; their faces are too small for `seam`);
+actors filmed by `likeness cast` and those that the package ships. "Redrawn" clips stand in for swaps: the same face
+redrawn at 64 to 192 px in every frame and blended back (`training/cues/redraw.py`). `blinking` needs no calibration:
+its ratio follows from published blink rates.
 
 """
 
