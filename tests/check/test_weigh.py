@@ -30,6 +30,7 @@ SPECIFICATION = [
     ("cues agree", "video", [1], [said(0.7), said(0.6, 1, "motion")], "synthetic", 1.0, "10 times"),
     ("two genuine cues", "video", [1], [said(-0.5), said(-0.4, 1, "motion")], "no_sign", -0.7, "no proof"),
     ("one genuine cue", "video", [1], [said(-0.7), silent()], "cannot_tell", -0.7, "not every face"),
+    ("a little genuine", "video", [1], [said(-0.3), said(-0.2, 1, "motion")], "cannot_tell", -0.4, "too thin"),
     ("cues contradict", "video", [1], [said(0.7), said(-0.5, 1, "motion")], "cannot_tell", 0.2, "too thin"),
     ("credentials decide", "video", [1], [said(4, None, "signer"), silent()], "synthetic", 4.0, "signer says"),
     ("credentials, no face", "picture", [], [said(4, None, "credentials")], "synthetic", 4.0, "credentials says"),

@@ -15,7 +15,7 @@ Box = tuple[float, float, float, float]
 Span = tuple[float, float]
 
 # Packages whose version can change what is measured.
-_PACKAGES = ("av", "c2pa-python", "numpy", "opencv-python-headless", "pillow", "scipy", "torch")
+_PACKAGES = ("av", "c2pa-python", "numpy", "onnxruntime", "opencv-python-headless", "pillow", "scipy", "torch")
 _WEIGHT_SUFFIXES = (".safetensors", ".json", ".onnx")
 
 _RECORD: dict[str, Any] = {

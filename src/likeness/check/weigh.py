@@ -173,6 +173,11 @@ def _reason_thin(by_face: dict[int, list[Finding]], llr: float, settings: WeighS
     unwatched = [track for track, own in by_face.items() if len(own) < settings.least_examiners]
     if unwatched and llr <= settings.no_sign_to:
         return "Nothing stands out, but not every face could be examined by enough examiners to speak of no sign."
+    if llr <= -0.3:
+        return (
+            f"Nothing stands out, which is {times(llr)} more probable in genuine footage, "
+            "but many a swap would show as little, so that is too thin for a verdict."
+        )
     return (
         "What could be measured is about as probable in genuine as in synthetic footage, "
         "so the evidence is too thin for a verdict."
