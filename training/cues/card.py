@@ -106,9 +106,9 @@ _LIMITS = """
 "Recompressed" is the genuine clip after JPEG 70. "Swapped" clips are real swaps made with likeness.
 
 These rates are optimistic. The fit never saw these people, but the design did: what `seam` measures (quantile, forehead
-against cheeks) was chosen after looking at genuine clips of both parts and at these very swaps, which come from one early,
-blurred model of one pair of actors. The ways of redrawing were widened, and the bound raised from 0.7 to 0.8, after
-earlier rounds. The thresholds of `blinking` were chosen on 11 of the GRID clips. Measure on other footage before
+against cheeks) was chosen after looking at genuine clips of both parts and at these very swaps, which come from one
+early, blurred model of one pair of actors. The ways of redrawing were widened, and the bound raised from 0.7 to 0.8,
+after earlier rounds. The thresholds of `blinking` were chosen on 11 of the GRID clips. Measure on other footage before
 relying on any of it. `motion` tells nothing here: its weights are near 0.
 
 ## What it is not worth
