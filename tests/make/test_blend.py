@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likeness.faces.align import invert, warp
-from likeness.make.blend import membrane, paste, soft_mask
+from likeness.make.blend import membrane, paste, raised, soft_mask
 
 
 def _disc(size: int, radius: float) -> np.ndarray:
@@ -42,6 +42,15 @@ def test_a_mask_over_the_whole_crop_still_ends_at_its_border() -> None:
     alpha = soft_mask(np.ones((64, 64)), grow=-1, feather=4)
     assert alpha[0].max() == 0
     assert alpha[32, 32] == 1
+
+
+def test_a_mask_is_drawn_up_and_nowhere_else() -> None:
+    mask = np.zeros((40, 40), np.float32)
+    mask[20:30, 10:20] = 1
+    wanted = np.zeros_like(mask)
+    wanted[15:30, 10:20] = 1
+    assert np.array_equal(raised(mask, 5), wanted)
+    assert np.array_equal(raised(mask, 0), mask)
 
 
 def test_no_mask_is_no_face() -> None:

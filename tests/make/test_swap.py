@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from likeness.errors import BadMediaError, ConsentError, ModelError, NoFaceError, SettingsError
 from likeness.faces.align import TEMPLATE, alignment, apply, warp
+from likeness.faces.hull import hull_mask
 from likeness.files import sha256_of
 from likeness.footage import footage
 from likeness.make.consent import new_consent, save, sign
@@ -15,7 +16,7 @@ from likeness.make.fit import CROP, view_matrix
 from likeness.make.follow import FacePath, Placed
 from likeness.make.model import WEIGHTS, ModelConfig, SideRecord, SwapModel, centre_crops, write_config, write_tensors
 from likeness.make.recipes import recipe_for
-from likeness.make.swap import Made, Swapper, SwapSettings, put_back, swap_clip
+from likeness.make.swap import Made, Swapper, SwapSettings, face_mask, put_back, swap_clip
 from likeness.media.clip import open_clip
 from likeness.media.frame import Frame
 from likeness.media.writer import SoundTrack, write_clip, write_picture
@@ -192,6 +193,19 @@ def test_the_view_is_the_one_the_model_sees() -> None:
     for x, y in points:
         at = np.linalg.inv(np.vstack([view_matrix(128, 0.75), (0, 0, 1)])) @ (x, y, 1)
         assert abs(float(seen[int(y), int(x), 0]) - (at[0] + at[1]) / 2) <= 1
+
+
+def test_the_mask_is_the_networks_and_holds_the_frames_own_eyes_and_brows() -> None:
+    landmarks = _landmarks(14, 24, 100)
+    network = np.zeros((128, 128), np.float32)
+    network[70:100, 40:80] = 1
+    mask = face_mask(network, landmarks, "network")
+    columns, rows = np.rint(landmarks[[19, 24, 37, 44, 30]]).astype(int).T
+    assert mask[rows + 1, columns].min() > 0.5
+    assert mask[70:100, 40:80].min() == 1
+    assert mask[120, 64] == 0
+    assert face_mask(network, landmarks, "both")[118, 64] == 1
+    assert np.array_equal(face_mask(np.ones_like(network), landmarks, "network"), hull_mask(landmarks, (128, 128)))
 
 
 def test_an_interrupt_leaves_neither_output_nor_temporary(tmp_path: Path, model: Path) -> None:

@@ -40,6 +40,12 @@ def _distance(region: np.ndarray) -> np.ndarray:
     return cv2.distanceTransform(region, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
+def raised(mask: np.ndarray, pixels: float) -> np.ndarray:
+    """``mask`` (h, w) drawn upwards by ``pixels``: over the brows of an upright face, which end at its hull."""
+    kernel = np.ones((max(round(pixels), 0) + 1, 1), np.uint8)
+    return cv2.dilate(mask, kernel, anchor=(0, 0))
+
+
 def membrane(image: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """What to add to ``image`` for its Poisson blend with ``target`` within ``mask``, float32 (h, w, 3).
 

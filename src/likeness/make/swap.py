@@ -11,10 +11,11 @@ import numpy as np
 
 from likeness.errors import BadMediaError, SettingsError
 from likeness.faces.align import apply, invert, warp
+from likeness.faces.face import INNER_LIPS, JAW, NOSE_BASE, OUTER_LIPS
 from likeness.faces.hull import hull_mask
 from likeness.faces.landmarks import LandmarkModel
 from likeness.make import consent as consent_records
-from likeness.make.blend import Blend, membrane, paste, soft_mask
+from likeness.make.blend import Blend, membrane, paste, raised, soft_mask
 from likeness.make.colour import Match, match_colour
 from likeness.make.fit import CROP, compose, fit_on_head, view_matrix
 from likeness.make.follow import Choice, FacePath, Placed, follow_faces
@@ -37,9 +38,9 @@ class SwapSettings:
     """How the face is put back. ``a2b`` puts B's face into A's clip.
 
     ``faces``: the main face (`follow_faces`) or all. ``mask``: where the face is laid: what the ``network`` takes for
-    face (the hull, where it learns none), the landmarks' ``hull``, or ``both`` together. ``grow`` and ``feather``: how
-    far outside the mask's edge the blend begins and how wide it is, in face widths. ``batch``: frames whose faces are
-    decoded together.
+    face (the hull, where it learns none), the landmarks' ``hull``, or ``both`` together. ``raised``, ``grow``
+    and ``feather``, in face widths: how far the mask is drawn up over the brows, how far outside its edge the blend
+    begins, and how wide the blend is. ``batch``: frames whose faces are decoded together.
     """
 
     direction: Direction = "a2b"
@@ -47,14 +48,17 @@ class SwapSettings:
     mask: MaskChoice = "network"
     match: Match = "light"
     blend: Blend = "feather"
-    grow: float = 0.05
-    feather: float = 0.1
+    raised: float = 0.08
+    grow: float = 0.03
+    feather: float = 0.08
     smooth: SmoothSettings = field(default_factory=SmoothSettings)
     batch: int = 16
 
     def __post_init__(self) -> None:
         if not -0.3 <= self.grow <= 0.3 or not 0 <= self.feather <= 0.5:
             raise SettingsError("The mask can grow by -0.3 to 0.3 and be feathered by 0 to 0.5 face widths.")
+        if not 0 <= self.raised <= 0.5:
+            raise SettingsError("The mask can be drawn up by 0 to 0.5 face widths.")
         if self.batch < 1:
             raise SettingsError("At least one frame has to be swapped at a time; raise the batch to 1 or more.")
 
@@ -166,22 +170,29 @@ def put_back(frame: np.ndarray, place: Placed, made: Made, view: float, settings
     matrix = compose(to_made, place.matrix)
     landmarks = apply(to_made, place.landmarks)
     target = warp(frame, matrix, size).astype(np.float32) / 255
-    hull = hull_mask(landmarks, (size, size))
-    mask = face_mask(made.mask, hull, settings.mask)
-    image = match_colour(made.image, target, hull * (made.mask >= 0.5), settings.match)
+    face_width = float(np.ptp(landmarks[:, 0]))
+    mask = raised(face_mask(made.mask, landmarks, settings.mask), settings.raised * face_width)
+    both = hull_mask(landmarks, (size, size)) * (made.mask >= 0.5)
+    image = match_colour(made.image, target, both, settings.match)
     if settings.blend == "poisson":
         image = image + membrane(image, target, mask)
-    face_width = float(np.ptp(landmarks[:, 0]))
     alpha = soft_mask(mask, settings.grow * face_width, settings.feather * face_width)
     paste(frame, image, alpha, matrix)
 
 
-def face_mask(network: np.ndarray, hull: np.ndarray, choice: MaskChoice) -> np.ndarray:
-    """Where the made face is laid, float32 (s, s); ``network`` is all ones where the architecture learns no mask."""
+def face_mask(network: np.ndarray, landmarks: np.ndarray, choice: MaskChoice) -> np.ndarray:
+    """Where the made face is laid, float32 (s, s), for the frame's own ``landmarks`` (68, 2) in the same pixels.
+
+    ``network`` (s, s) is all ones where the architecture learns no mask. The frame's own brows, eyes and nose are
+    always inside, so that none of them shows beside the made ones.
+    """
     learnt = bool(network.min() < 1)
     if choice == "hull" or not learnt:
-        return hull
-    return network if choice == "network" else np.maximum(hull, network)
+        return hull_mask(landmarks, network.shape)
+    own = landmarks.copy()
+    if choice == "network":
+        own[JAW] = own[OUTER_LIPS] = own[INNER_LIPS] = landmarks[NOSE_BASE].mean(axis=0)
+    return np.maximum(network, hull_mask(own, network.shape))
 
 
 def _batches(frames: Iterable[Frame], most: int) -> Iterator[list[Frame]]:
