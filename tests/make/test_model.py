@@ -25,7 +25,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder with random weights."""
     folder, recipe = tmp_path_factory.mktemp("model"), recipe_for("light")
     torch.manual_seed(0)
-    write_tensors(folder / WEIGHTS, recipe.build().state_dict())
+    network = recipe.build()
+    for weight in network.parameters():  # a new network shows each side's mean face, whatever it sees
+        torch.nn.init.normal_(weight, std=0.05)
+    write_tensors(folder / WEIGHTS, network.state_dict())
     record = SideRecord(sources={"clip.mp4": "0" * 64}, faces=20, digest="1" * 64)
     sides = {"a": record, "b": record.model_copy(update={"sources": {"other.mp4": "2" * 64}})}
     config = ModelConfig(

@@ -106,14 +106,16 @@ class Tracker:
         person.face, person.lost = face, False
 
     def _part_those_on_one_face(self, image: np.ndarray) -> None:
-        """Where two people are followed on one face, it belongs to the one whom it looks like; the other is hidden."""
+        """Where two people are followed on one face, it belongs to the one who still looks like themselves there.
+
+        Each is judged at their own landmarks: those of the one who is being covered lie askew on the other's face.
+        """
         present = [person for person in self._people if not person.lost]
         for index, one in enumerate(present):
             for other in present[index + 1 :]:
                 if one.lost or other.lost or overlap(one.face.box, other.face.box) < 0.5:
                     continue
-                look = _look(image, one.face.landmarks)
-                hidden = one if _difference(look, one.look) > _difference(look, other.look) else other
+                hidden = max(one, other, key=lambda person: _change(image, person))
                 hidden.lost = True
         alone = [one for one in present if not one.lost and not self._touched(one)]
         for person in alone:
@@ -206,6 +208,11 @@ def _apart(face: Face, other: Face) -> float:
 
 def _look(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     return aligned_crop(image, landmarks, _LOOK_SIZE, coverage=0.6).astype(np.float32) / 255
+
+
+def _change(image: np.ndarray, person: _Followed) -> float:
+    """How far the face that ``person`` is followed on differs from their look so far."""
+    return _difference(_look(image, person.face.landmarks), person.look)
 
 
 def _difference(look: np.ndarray, other: np.ndarray) -> float:
