@@ -1,6 +1,7 @@
 """The command line as people use it: a process, its exit code, its one line on standard error."""
 
 import json
+import os
 import re
 import signal
 import stat
@@ -108,6 +109,44 @@ def test_check_prints_one_json_object_a_file(likeness: Likeness, tmp_path: Path,
     assert (tmp_path / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
 
 
+def test_check_never_overwrites_the_evidence(likeness: Likeness, faceless: Path) -> None:
+    before = faceless.read_bytes()
+    for option in ("-o", "--json"):
+        assert likeness("check", faceless, option, faceless).returncode == 2
+    assert faceless.read_bytes() == before
+
+
+def test_a_bad_file_does_not_hide_the_good_ones(likeness: Likeness, tmp_path: Path, faceless: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    run = likeness("check", faceless, tmp_path / "empty.mp4", tmp_path / "none.mp4", "--json", "-")
+    assert run.returncode == 2
+    assert len(run.stdout.splitlines()) == 1
+    assert sum(line.startswith("likeness: ") for line in run.stderr.splitlines()) == 2
+
+
+def test_an_unknown_home_makes_credentials_abstain(
+    likeness: Likeness, faceless: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIKENESS_HOME", "~nobody-of-that-name/likeness")
+    run = likeness("check", faceless)
+    assert run.returncode == 0
+    assert "there is no such user" in run.stdout
+
+
+def test_a_pipe_is_no_consent_record_and_no_footage(likeness: Likeness, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert likeness("consent", "show", tmp_path / "pipe").returncode == 2
+    new = likeness("consent", "new", tmp_path / "pipe", "--person", "Ada", "-o", tmp_path / "record.json")
+    assert new.returncode == 2
+
+
+def test_a_record_is_not_overwritten(likeness: Likeness, tmp_path: Path, faceless: Path) -> None:
+    record = tmp_path / "record.json"
+    record.write_text("signed")
+    assert likeness("consent", "new", faceless, "--person", "Ada", "-o", record).returncode == 2
+    assert record.read_text() == "signed"
+
+
 def test_consent_is_written_signed_and_shown(likeness: Likeness, tmp_path: Path, faceless: Path) -> None:
     record, key = tmp_path / "ada.json", tmp_path / "ada.pem"
     assert likeness("consent", "new", faceless, "--person", "Ada", "-o", record).returncode == 0
@@ -123,12 +162,14 @@ def test_consent_is_written_signed_and_shown(likeness: Likeness, tmp_path: Path,
 
 def test_ctrl_c_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     program = """
+import signal
 import time
 from likeness import cli
 @cli.app.command()
 def wait() -> None:
     print("waiting", flush=True)
     time.sleep(60)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started deaf to it
 cli.main()
 """
     process = subprocess.Popen(

@@ -1,4 +1,5 @@
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from likeness.errors import StorageError
-from likeness.files import atomic_write, sha256_of, write_bytes, write_text
+from likeness.errors import SettingsError, StorageError
+from likeness.files import atomic_write, check_output, sha256_of, write_bytes, write_text
 
 
 @given(content=st.binary(max_size=4096))
@@ -45,7 +46,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_old_file(tmp_path: Path) -> None:
     program = """
 import resource, signal, sys
 from pathlib import Path
-from likeness.errors import StorageError
+from likeness.errors import SettingsError, StorageError
 from likeness.files import write_bytes
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
@@ -63,3 +64,23 @@ def test_a_file_in_the_way_of_a_folder_is_a_storage_error(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match="could not be written"):
         write_text(tmp_path / "file" / "below.txt", "text")
+
+
+def test_a_pipe_or_a_folder_is_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for target in (pipe, tmp_path):
+        with pytest.raises(StorageError):
+            write_text(target, "text")
+    assert pipe.is_fifo()
+
+
+def test_an_output_is_looked_at_before_the_work(tmp_path: Path) -> None:
+    source = tmp_path / "source.mp4"
+    source.write_text("footage")
+    (tmp_path / "other name.mp4").hardlink_to(source)
+    check_output(tmp_path / "new" / "out.mp4", [source])
+    with pytest.raises(SettingsError, match="overwrite"):
+        check_output(tmp_path / "other name.mp4", [source])
+    with pytest.raises(StorageError, match="not a folder"):
+        check_output(source / "below.mp4")

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from likeness import __version__
-from likeness.errors import LikenessError, SettingsError
+from likeness.errors import BadMediaError, LikenessError, SettingsError
 
 if TYPE_CHECKING:
     from likeness.check.report import Report
@@ -131,7 +131,10 @@ def train(
         raise SettingsError("Give --minutes or --iterations, not both.")
     settings = TrainSettings(arch=arch, minutes=minutes, iterations=iterations, resume=resume)
     result = train_swap(faces_a, faces_b, output, settings)
-    say.print(f"{result.advice}\nLook at {output / PREVIEW} and {output / CURVES}.")
+    say.print(result.advice)
+    for picture in (output / PREVIEW, output / CURVES):
+        if picture.exists():
+            say.print(f"Look at {picture}")
     if result.reason == "interrupted":
         raise typer.Exit(EXIT_INTERRUPTED)
 
@@ -166,6 +169,8 @@ def consent_new(
     """Write a record for somebody's footage; its owner then signs it."""
     from likeness.make import consent
 
+    if output.exists():
+        raise SettingsError(f"{output} exists already and may be a signed record. Choose another name.")
     valid_until = until.replace(tzinfo=UTC) if until else None
     uses = cast("list[consent.Use]", [item.value for item in use or [Use.SWAP]])
     consent.save(consent.new_consent(person, footage, uses=uses, valid_until=valid_until), output)
@@ -200,23 +205,41 @@ def check(
     json_output: Annotated[Path | None, typer.Option("--json", help="Write JSON here; - prints it.")] = None,
 ) -> None:
     """Is this manipulated? Looks at credentials, blinking, seams and motion, and says what cannot be said."""
-    from likeness.check.examine import check_file
     from likeness.check.html import write_html
-    from likeness.files import write_text
+    from likeness.files import check_output, write_text
 
-    reports = [check_file(file) for file in files]
-    if output is not None:
+    to_stdout = str(json_output) == "-"
+    for target in (output, None if to_stdout else json_output):
+        if target is not None:
+            check_output(target, files)
+    reports, complaints = _check_all(files)
+    if output is not None and reports:
         write_html(reports, output)
-    if json_output is not None:
-        lines = "".join(json.dumps(report.record(), ensure_ascii=False) + "\n" for report in reports)
-        if str(json_output) == "-":
-            sys.stdout.write(lines)
-            return
-        write_text(json_output, lines)
-    for report in reports:
-        _print_verdict(report)
-    if output is not None:
-        say.print(f"Report: {output}")
+    lines = "".join(json.dumps(report.record(), ensure_ascii=False) + "\n" for report in reports)
+    if to_stdout:
+        sys.stdout.write(lines)
+    else:
+        if json_output is not None and reports:
+            write_text(json_output, lines)
+        for report in reports:
+            _print_verdict(report)
+        if output is not None and reports:
+            say.print(f"Report: {output}")
+    if complaints:
+        raise LikenessError("\nlikeness: ".join(complaints))
+
+
+def _check_all(files: list[Path]) -> tuple[list["Report"], list[str]]:
+    """The reports on the files that can be opened, and one line for each that cannot."""
+    from likeness.check.examine import check_file
+
+    reports, complaints = [], []
+    for file in files:
+        try:
+            reports.append(check_file(file))
+        except BadMediaError as error:
+            complaints.append(str(error))
+    return reports, complaints
 
 
 def _print_verdict(report: "Report") -> None:

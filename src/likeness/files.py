@@ -4,11 +4,11 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from likeness.errors import StorageError
+from likeness.errors import SettingsError, StorageError
 
 _HASH_BLOCK = 1 << 20  # bytes
 
@@ -17,9 +17,11 @@ _HASH_BLOCK = 1 << 20  # bytes
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` (same suffix); it takes the name ``path`` only when the block succeeds.
 
-    Raises StorageError where the disk is full or the folder cannot be written; ``path`` then is as it was before.
+    Raises StorageError where the disk is full, the folder cannot be written or ``path`` is no plain file (a folder, a
+    pipe, a device: renaming would put a file in its place); ``path`` then is as it was before.
     """
     path = Path(path)
+    _refuse_special(path)
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,6 +39,28 @@ def atomic_write(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
+    """Find out before the work what would fail after it.
+
+    Raises SettingsError where ``path`` is one of ``inputs``, StorageError where it is no plain file or lies below one.
+    """
+    path = Path(path)
+    _refuse_special(path)
+    for source in map(Path, inputs):
+        if path.exists() and source.exists() and path.samefile(source):
+            raise SettingsError(f"{path} would overwrite the file it is made from. Choose another output.")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise StorageError(f"{path} could not be written: {above} is a file, not a folder. Choose another output.")
+
+
+def _refuse_special(path: Path) -> None:
+    if path.is_dir():
+        raise StorageError(f"{path} is a folder. Name a file in it.")
+    if path.exists() and not path.is_file():
+        raise StorageError(f"{path} is a pipe or a device, and is not replaced by a file. Choose another output.")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

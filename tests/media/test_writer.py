@@ -266,12 +266,14 @@ def test_a_full_disk_leaves_everything_as_it_was(tmp_path, room):
 
 
 PROGRAM = """
+    import signal
     import sys
     from fractions import Fraction
     from pathlib import Path
     sys.path.insert(0, {tests!r})
     from test_writer import FAST, Stamp, _noise
     from likeness.media.writer import write_clip
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started deaf to it
     {before}
     print("begun", flush=True)
     write_clip(Path({path!r}), _noise({count}), frame_rate=Fraction(25), sound=None, labelling=Stamp(), settings=FAST)

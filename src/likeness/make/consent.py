@@ -77,6 +77,10 @@ def new_consent(
 ) -> Consent:
     """An unsigned record for the face in ``footage``, valid for a year unless told otherwise. Raises ConsentError."""
     start = valid_from or dt.datetime.now(dt.UTC)
+    footage = [Path(path) for path in footage]
+    for path in footage:
+        if path.exists() and not (path.is_file() and path.stat().st_size):
+            raise ConsentError(f"{path} is empty or no plain file, so it shows no face. Name the footage itself.")
     try:
         sources = tuple(dict.fromkeys(sha256_of(path) for path in footage))
     except OSError as error:
@@ -165,6 +169,10 @@ def verify_signature(record: Consent) -> None:
 def load(path: Path) -> Consent:
     """Read a record, signed or not. Raises ConsentError for a file that is missing, over 1 MiB or no consent record."""
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise ConsentError(
+            f"{path} is no plain file, so it is no consent record. Name the file that the person signed."
+        )
     try:
         with path.open("rb") as file:
             content = file.read(MAX_RECORD_BYTES + 1)

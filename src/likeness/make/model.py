@@ -77,8 +77,12 @@ class SwapModel:
     def load(cls, folder: Path) -> "SwapModel":
         """Open a model folder; raises ModelError where it is missing, damaged or of a newer version of Likeness."""
         config = read_config(folder)
-        device = pick_device()
-        network = recipe_for(config.arch).build()
+        device, recipe = pick_device(), recipe_for(config.arch)
+        if (config.size, config.coverage) != (recipe.size, recipe.coverage):
+            raise ModelError(
+                f"{Path(folder) / CONFIG} does not describe a model of kind '{config.arch}'. Train it again."
+            )
+        network = recipe.build()
         try:
             network.load_state_dict(load_file(Path(folder) / WEIGHTS))
         except (OSError, RuntimeError, safetensors.SafetensorError) as error:

@@ -14,6 +14,7 @@ from likeness.faces.align import apply, invert, warp
 from likeness.faces.face import INNER_LIPS, JAW, NOSE_BASE, OUTER_LIPS
 from likeness.faces.hull import hull_mask
 from likeness.faces.landmarks import LandmarkModel
+from likeness.files import check_output
 from likeness.make import consent as consent_records
 from likeness.make.blend import Blend, membrane, paste, raised, soft_mask
 from likeness.make.colour import Match, match_colour
@@ -25,6 +26,7 @@ from likeness.make.smooth import SmoothSettings
 from likeness.media.clip import Clip, Frame, open_clip
 from likeness.media.writer import write_clip, write_picture
 from likeness.progress import tracked
+from likeness.prove.identity import local_identity
 
 MaskChoice = Literal["hull", "network", "both"]
 
@@ -107,8 +109,8 @@ def _check_output(footage: Clip, out: Path) -> None:
     allowed = PICTURE_SUFFIXES if footage.kind == "picture" else (".mp4",)
     if out.suffix.lower() not in allowed:
         raise SettingsError(f"A {footage.kind} is written as {' or '.join(allowed)}, so give {out} such a name.")
-    if out.exists() and out.samefile(footage.path):
-        raise SettingsError(f"{out} would overwrite the footage itself. Choose another output.")
+    check_output(out, [footage.path])
+    local_identity()  # made on first use: a home that cannot hold it is found now
 
 
 def fitted(paths: list[FacePath], model: SwapModel, direction: Direction) -> list[FacePath]:

@@ -2,6 +2,7 @@
 more."""
 
 import math
+import shlex
 import signal
 import threading
 import time
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor
 
 from likeness.errors import ModelError, SettingsError
+from likeness.faces.faceset import TABLE
 from likeness.make.batches import SplitSettings, load_faces
 from likeness.make.checkpoint import load_checkpoint, save_checkpoint
 from likeness.make.compute import keep_freed_memory, pick_device
@@ -105,7 +107,7 @@ def train(faces_a: Path, faces_b: Path, out: Path, settings: TrainSettings | Non
     with interruptible() as interrupt, progress("Training", settings.iterations, "iterations") as job:
         session = _Session(training, settings, out, job)
         reason = session.run(interrupt)
-    return session.result(reason, f"likeness train {faces_a} {faces_b} -o {out} --arch {settings.arch} --resume")
+    return session.result(reason, _resume_command(faces_a, faces_b, out, settings))
 
 
 class _Session:
@@ -258,6 +260,16 @@ def interruptible() -> Iterator[threading.Event]:
         restore()
 
 
+def _resume_command(faces_a: Path, faces_b: Path, out: Path, settings: TrainSettings) -> str:
+    """What to type to go on with the same budget, on which the learning rate depends."""
+    words = ["likeness", "train", faces_a, faces_b, "-o", out, "--arch", settings.arch, "--resume"]
+    if settings.minutes is not None:
+        words += ["--minutes", f"{settings.minutes:g}"]
+    if settings.iterations is not None:
+        words += ["--iterations", settings.iterations]
+    return shlex.join(map(str, words))
+
+
 def _previous_model(out: Path, settings: TrainSettings) -> ModelConfig | None:
     """The model in ``out`` to go on with, or None where a new one begins. Raises ModelError where either cannot be."""
     if settings.resume:
@@ -265,6 +277,8 @@ def _previous_model(out: Path, settings: TrainSettings) -> ModelConfig | None:
         if previous.arch != settings.arch:
             raise ModelError(f"The model in {out} is '{previous.arch}'. Resume it with --arch {previous.arch}.")
         return previous
+    if (out / TABLE).exists():
+        raise ModelError(f"{out} is a face set. Choose another folder for the model.")
     if (out / WEIGHTS).exists() or (out / RESUME).exists():
         raise ModelError(f"{out} already holds a model. Add --resume to go on with it, or choose another folder.")
     return None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from platformdirs import user_data_dir
 
+from likeness.errors import StorageError
 from likeness.files import atomic_write, storage_error
 
 HOME_VARIABLE = "LIKENESS_HOME"
@@ -13,9 +14,15 @@ _PRIVATE_FOLDER = 0o700
 
 
 def home() -> Path:
-    """The folder named by LIKENESS_HOME, else the platform's place for user data. It need not exist."""
+    """The folder named by LIKENESS_HOME, else the platform's place for user data. It need not exist.
+
+    Raises StorageError where LIKENESS_HOME names the home of an unknown user.
+    """
     named = os.environ.get(HOME_VARIABLE)
-    return Path(named).expanduser() if named else Path(user_data_dir("likeness", appauthor=False))
+    try:
+        return Path(named).expanduser() if named else Path(user_data_dir("likeness", appauthor=False))
+    except RuntimeError as error:
+        raise StorageError(f"{HOME_VARIABLE} is {named}, but there is no such user. Name a folder.") from error
 
 
 def private_folder(folder: Path) -> Path:
