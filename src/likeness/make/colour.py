@@ -27,8 +27,8 @@ class LightSettings:
     mostly skin and a small one as likely light: the part taken over falls from ``near`` for two faces of one level to
     ``far`` for those that differ by several times ``apart``. Of the difference in colour the part ``colour`` is taken,
     and of the shades across the face ``shade``; ``width``, in crop widths, is the standard deviation of the low-pass
-    that tells shades from features. Each has the least error over random pairs of actors in two scenes
-    (``benchmarks/colour_match.py``).
+    that tells shades from features. Over random pairs of actors in two scenes each is within
+    0.05 dB of the best (``benchmarks/colour_match.py``).
     """
 
     near: float = 0.6
