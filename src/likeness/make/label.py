@@ -131,7 +131,7 @@ def _plate(height: int, width: int, share: float) -> tuple[np.ndarray, np.ndarra
     margin = round(_MARGIN * text_height)
     top = min(margin, height - plate_height)
     left = max(width - plate_width - margin, 0)
-    if top + left == 0 or width < 4 * text_height:  # tiny: no room for a margin
+    if top + left == 0 or min(height, width) < 4 * text_height:  # tiny: no room for a margin
         top, left = 0, width - plate_width
     ink = _centred(letters, plate_height, plate_width)
     shape = _rounded(plate_height, plate_width, padding / 2)
