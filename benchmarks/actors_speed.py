@@ -15,6 +15,7 @@ from likeness.actors.face_model import face_model
 from likeness.actors.person import CAST, Person
 from likeness.actors.scene import Scene
 from likeness.actors.studio import Pose, Studio
+from likeness.errors import MissingDataError
 
 
 def poses(count: int) -> list[Pose]:
@@ -61,4 +62,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MissingDataError as error:
+        print(f"Skipped: {error}")

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from likeness.files import atomic_write
 
 NOTICE = "AI-generated preview"
-_COLUMNS = ("A", "A'", "A→B", "B", "B'", "B→A")
+_COLUMNS = ("A", "A'", "A as B", "B", "B'", "B as A")
 _HEADER_PX, _GAP_PX = 44, 2
 _FONT_PX = 16
 
