@@ -30,19 +30,6 @@ class Strands:
         return len(self.colour)
 
 
-def tangents(points: np.ndarray, points_each: int) -> np.ndarray:
-    """Unit directions along the curves at each point, float32 like ``points``."""
-    if not len(points):
-        return points.copy()
-    curves = points.reshape(-1, points_each, 3)
-    direction = np.empty_like(curves)
-    direction[:, 1:-1] = curves[:, 2:] - curves[:, :-2]
-    direction[:, 0] = curves[:, 1] - curves[:, 0]
-    direction[:, -1] = curves[:, -1] - curves[:, -2]
-    direction /= np.linalg.norm(direction, axis=2, keepdims=True) + 1e-9
-    return direction.reshape(-1, 3)
-
-
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def strand_light(
     points: np.ndarray,
