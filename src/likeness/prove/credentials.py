@@ -6,34 +6,45 @@ Ingredients have states of their own, because a sound claim over a broken ingred
 Nothing is ever fetched from the network.
 """
 
+import datetime as dt
 import io
 import json
+import shutil
+import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import c2pa
-from cryptography import x509
 
-from likeness import __version__
 from likeness.errors import BadMediaError, CredentialError
-from likeness.files import atomic_write
-from likeness.prove.home import home
-from likeness.prove.identity import ALGORITHM, Identity, local_identity, local_root
-from likeness.prove.manifest import PROVENANCE_LABEL, Credentials, condense, plain
+from likeness.files import atomic_write, check_output, write_bytes
+from likeness.prove.claim import PARENT, Claim, DigitalSourceType, manifest_of
+from likeness.prove.identity import signing_identity
+from likeness.prove.manifest import Credentials, certificates_of, condense, plain
+from likeness.prove.manifest_store import (
+    SIDECAR_SUFFIX,
+    check_size,
+    find_sidecar,
+    read_sidecar,
+    read_store,
+)
+from likeness.prove.mp4_boxes import changes, layout, looks_boxed, outer_boxes, remarks
+from likeness.prove.signer import OFFLINE, Identity, signer_of, trust_only
+from likeness.prove.trust import Trust, load_trust
+
+__all__ = ["Claim", "DigitalSourceType", "publish", "read", "read_detached", "read_manifest_bytes", "sign"]
 
 Hashing = Literal["whole", "in pieces"]
-DigitalSourceType = Literal[
-    "compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia", "algorithmicMedia", "digitalCapture"
-]
 
-_SOURCE_TYPE_PREFIX = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-_PARENT = "parent"  # links the opening action to the parent ingredient
 _PIECE_KB = 1024
 _LONG_BYTES = 32 << 20  # from here on films are hashed in pieces
 _HELD_IN_MEMORY_MB = 16
 _UNKNOWN_TYPE = "application/octet-stream"
+_STORE_TYPE = "application/c2pa"
+_LAYOUT_MISMATCH, _TRAILING = "org.likeness.layout.mismatch", "org.likeness.layout.trailing"
+_OVERSIZED = "org.likeness.manifest.oversized"
+_CONTENT_HASHES = ("assertion.dataHash.", "assertion.bmffHash.", "assertion.boxesHash.", "assertion.collectionHash.")
 
 # What can carry credentials, by suffix; Python's own table depends on the system.
 _MEDIA_TYPES = {
@@ -50,93 +61,195 @@ _MEDIA_TYPES = {
     ".gif": "image/gif",
     ".avif": "image/avif",
     ".heic": "image/heic",
+    ".heif": "image/heif",
     ".wav": "audio/wav",
     ".m4a": "audio/mp4",
     ".mp3": "audio/mpeg",
     ".flac": "audio/flac",
 }
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What the signer declares. ``source_type`` is an IPTC digital source type, ``change`` one plain phrase.
-
-    ``consent_sha256`` is the digest of the consent record: the record itself names a person and stays at home.
-    """
-
-    source_type: DigitalSourceType
-    change: str
-    title: str
-    consent_sha256: str | None = None
+# What C2PA has no place in for credentials: they go to a file beside.
+_SIDECAR_TYPES = {
+    ".mkv": "video/x-matroska",
+    ".webm": "video/webm",
+    ".ts": "video/mp2t",
+    ".mpg": "video/mpeg",
+    ".mpeg": "video/mpeg",
+    ".bmp": "image/bmp",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".aac": "audio/aac",
+}
 
 
 def sign(
     source_file: Path, out_file: Path, claim: Claim, *, ingredient: Path | None = None, identity: Identity | None = None
-) -> None:
+) -> Path | None:
     """Write ``source_file`` with signed credentials to ``out_file`` (which may be the same), atomically.
 
-    With an ``ingredient`` the file was opened from it and edited, else it was created. An ingredient keeps the
-    credentials it has. Raises CredentialError where the format cannot carry credentials or signing fails, and
-    StorageError where ``out_file`` cannot be written; ``out_file`` then is as it was.
+    With an ``ingredient`` the file was opened from it and edited, else it was created; a claim without a source type
+    says neither, and takes the file itself for its ingredient. An ingredient keeps the credentials it has. Where the
+    format cannot carry credentials they go to a file of the same name ending in .c2pa, which is returned.
+
+    Raises CredentialError where the file is no medium or signing fails, and StorageError where ``out_file`` cannot be
+    written; ``out_file`` then is as it was.
     """
-    identity = identity or local_identity()
+    source_file, out_file = Path(source_file), Path(out_file)
+    identity = identity or signing_identity()
+    if claim.source_type is None and ingredient is None:
+        ingredient = source_file
+    size = _size(source_file)
     if _media_type(source_file) is None:
-        raise CredentialError(
-            f"{Path(source_file).suffix or 'This kind of'} files cannot carry credentials. "
-            "Choose mp4, mov, jpg, png, webp, wav or m4a for the output."
-        )
-    hashings: tuple[Hashing, ...] = ("in pieces", "whole") if _size(source_file) >= _LONG_BYTES else ("whole",)
-    with atomic_write(Path(out_file)) as temporary:
+        return _sign_beside(source_file, out_file, claim, ingredient, identity)
+    hashings: tuple[Hashing, ...] = ("in pieces", "whole") if size >= _LONG_BYTES else ("whole",)
+    with atomic_write(out_file) as temporary:
         for hashing in hashings:
-            _sign_once(Path(source_file), temporary, claim, ingredient, identity, hashing)
-            with _context(identity.certificates_pem) as context:
-                if _read(temporary, context).state == "trusted":
-                    return
+            _sign_once(source_file, temporary, claim, ingredient, identity, hashing)
+            if _holds(temporary, identity):
+                return None
         raise CredentialError(
             f"{claim.title} was signed, but its credentials do not hold. Write it anew as a plain mp4 and sign that."
         )
 
 
-def read(path: Path) -> Credentials:
-    """Read and check the credentials inside ``path``.
+def publish(
+    source_file: Path,
+    out_file: Path,
+    claim: Claim,
+    *,
+    ingredient: Path | None = None,
+    identity: Identity | None = None,
+) -> Path | None:
+    """``sign`` for a file that comes from outside: never over its source, and never dropping credentials it has.
 
-    Known signers are the local identity and those of the user's trust list. Raises BadMediaError where the file cannot
-    be opened, CredentialError where the trust list or the local root is damaged.
+    A file with credentials of its own is its own ingredient, unless another is named. Raises like ``sign``, and
+    SettingsError where ``out_file`` would overwrite one of the files it is made from.
     """
-    with _context(trust_anchors()) as context:
-        return _read(Path(path), context)
+    check_output(out_file, [source_file, *([ingredient] if ingredient else [])])
+    if ingredient is None and read_manifest_bytes(source_file) is not None:
+        ingredient = source_file
+    return sign(source_file, out_file, claim, ingredient=ingredient, identity=identity)
 
 
-def trust_list() -> Path:
-    """The user's list of signers they know: certificates in PEM, one after another. The file need not exist."""
-    return home() / "trust.pem"
+def read(path: Path) -> Credentials:
+    """Read and check the credentials inside ``path``, or in the sidecar beside it (clip.c2pa for clip.mkv).
 
-
-def trust_anchors() -> str:
-    """PEM certificates of every signer known here: the local root and the user's trust list. Raises CredentialError."""
-    path = trust_list()
+    Known signers are those of this computer, of the user's trust list and of the official list (``trust``). Raises
+    BadMediaError where the file cannot be opened, CredentialError where one of the lists is damaged.
+    """
+    path, trust = Path(path), load_trust()
     try:
-        listed = path.read_bytes() if path.exists() else b""
-        if listed.strip():
-            x509.load_pem_x509_certificates(listed)
-        text = listed.decode("ascii")
-    except (OSError, ValueError) as error:
-        raise CredentialError(
-            f"The trust list {path} cannot be used ({error}). Put PEM certificates in it, or move it away."
-        ) from error
-    return "\n".join(part for part in (local_root(), text) if part)
+        store = read_store(path)
+        found = _read(path, trust, None)
+        sidecar = find_sidecar(path) if found.state == "absent" else None
+        if sidecar is not None:
+            found = _read(path, trust, read_sidecar(sidecar)).model_copy(update={"sidecar": True})
+    except CredentialError as error:
+        return Credentials(state="invalid", problems=[_OVERSIZED], reason=str(error))
+    return found if found.sidecar else _with_boxes(path, found, embedded=store is not None)
 
 
-def _read(path: Path, context: c2pa.Context) -> Credentials:
+def read_manifest_bytes(path: Path) -> bytes | None:
+    """The raw manifest store of ``path``, from inside it or from its sidecar; None where there is none.
+
+    Raises BadMediaError where the file cannot be opened, CredentialError where the store is over 64 MiB.
+    """
+    store = read_store(path)
+    if store is None and (sidecar := find_sidecar(path)) is not None:
+        return read_sidecar(sidecar)
+    return store
+
+
+def read_detached(manifest: bytes, path: Path | None = None) -> Credentials:
+    """What a manifest store says by itself, for credentials that were stripped from a file and found again.
+
+    Signature, signer and assertions are checked as ever. That ``path`` (re-encoded, cut) no longer has the bytes that
+    were signed is expected, so it is a notice and no problem; without ``path`` nothing is said of it. Raises
+    CredentialError where ``manifest`` is over 64 MiB, BadMediaError where ``path`` cannot be opened.
+    """
+    check_size("this file", len(manifest))
+    found = _read(path, load_trust(), manifest)
+    other_bytes = [code for code in found.problems if code.startswith(_CONTENT_HASHES)]
+    problems = [code for code in found.problems if code not in other_bytes]
+    notices, state = found.notices, found.state
+    if other_bytes:
+        if path is not None:
+            notices = [*notices, "The file no longer has the bytes that were signed."]
+        if state == "invalid" and not [code for code in problems if code != "signingCredential.untrusted"]:
+            state = "unknown_signer" if problems or found.known_by is None else "trusted"
+    return found.model_copy(update={"state": state, "problems": problems, "notices": notices})
+
+
+def _read(path: Path | None, trust: Trust, manifest: bytes | None) -> Credentials:
+    """The credentials inside ``path``, or what ``manifest`` says of it, or of nothing at all."""
     try:
-        with path.open("rb") as file, c2pa.Reader(_media_type(path), file, context=context) as reader:
-            return condense(json.loads(reader.json()))
+        with ExitStack() as stack:
+            context = stack.enter_context(_context(trust.settings))
+            if path is None:
+                reader = c2pa.Reader(_STORE_TYPE, io.BytesIO(manifest or b""), context=context)
+            else:
+                kind = _media_type(path) or _SIDECAR_TYPES.get(path.suffix.lower())
+                file = stack.enter_context(path.open("rb"))
+                kind = kind or (None if manifest is None else _UNKNOWN_TYPE)
+                reader = c2pa.Reader(kind, file, manifest, context=context)
+            with reader:
+                store, report = json.loads(reader.json()), json.loads(reader.crjson())
     except OSError as error:
         raise BadMediaError(
             f"{path} cannot be read ({error.strerror or error}). Check its name and permissions."
         ) from error
     except c2pa.C2paError as error:
         return _unreadable(error)
+    certificates = certificates_of(report)
+    found = condense(store, certificates, trust.revoked.has)
+    if store.get("validation_results", {}).get("activeManifest", {}).get("success") is None or found.manifest is None:
+        return found
+    return found.model_copy(update={"known_by": _known_by(store, certificates.get(found.manifest), trust)})
+
+
+def _known_by(store: dict[str, Any], certificate: Any, trust: Trust) -> str | None:
+    results = store["validation_results"]
+    codes = [status.get("code") for status in results["activeManifest"]["success"]]
+    if "signingCredential.trusted" not in codes or certificate is None:
+        return None
+    return trust.list_of(results.get("trustListUri"), certificate)
+
+
+def _with_boxes(path: Path, found: Credentials, embedded: bool) -> Credentials:
+    """Add what no signature covers in an mp4: changed or added boxes, and bytes after the end."""
+    try:
+        with path.open("rb") as file:
+            if not looks_boxed(file) or (found.state == "absent" and not embedded):
+                return found
+            trailing = outer_boxes(file).trailing
+            if found.state == "absent" and trailing:
+                reason = f"{trailing} bytes were put after the end of the file, so its credentials cannot be checked."
+                return Credentials(state="invalid", problems=[_TRAILING], reason=reason)
+            if found.layout is None:
+                return found.model_copy(update={"notices": [*found.notices, *remarks(file)]})
+            changed = changes(found.layout, file)
+    except OSError as error:
+        raise BadMediaError(
+            f"{path} cannot be read ({error.strerror or error}). Check its name and permissions."
+        ) from error
+    except ValueError as error:
+        return found.model_copy(update={"notices": [*found.notices, f"Its boxes were not looked at: {error}."]})
+    if not changed:
+        return found
+    return found.model_copy(
+        update={
+            "state": "invalid",
+            "problems": [*found.problems, _LAYOUT_MISMATCH],
+            "reason": found.reason or changed[0],
+            "notices": [*found.notices, *changed],
+        }
+    )
+
+
+def _holds(path: Path, identity: Identity) -> bool:
+    """Whether what was signed reads back as this identity's, with every check of ours."""
+    found = _read(path, Trust.of(identity), None)
+    return _with_boxes(path, found, embedded=True).state == "trusted"
 
 
 def _sign_once(
@@ -145,18 +258,46 @@ def _sign_once(
     destination: _Destination | None = None
     with ExitStack() as stack:
         try:
-            context = stack.enter_context(_context(identity.certificates_pem, hashing))
-            builder = stack.enter_context(_builder(claim, ingredient, context))
-            signer = stack.enter_context(_signer(identity))
-            destination = stack.enter_context(_Destination(signed_file))
+            context = stack.enter_context(_context(trust_only(identity), hashing))
             content = stack.enter_context(source_file.open("rb"))
+            builder = stack.enter_context(_builder(claim, ingredient, _layout(content), context))
+            signer = stack.enter_context(signer_of(identity))
+            destination = stack.enter_context(_Destination(signed_file))
             builder.sign(signer, _media_type(source_file), content, destination)
         except c2pa.C2paError as error:
             if destination is not None and destination.failure is not None:
                 raise destination.failure from error
-            raise CredentialError(
-                f"{claim.title} could not be signed: {_one_line(error)}. Check that the file plays and try again."
-            ) from error
+            raise _unsigned(claim, error) from error
+
+
+def _sign_beside(source_file: Path, out_file: Path, claim: Claim, ingredient: Path | None, identity: Identity) -> Path:
+    """A copy of the file, and its manifest beside it, which binds every byte of the file."""
+    kind = _SIDECAR_TYPES.get(source_file.suffix.lower())
+    if kind is None:
+        raise CredentialError(
+            f"{source_file.suffix or 'This kind of'} files cannot carry credentials. "
+            "Choose mp4, mov, jpg, png, webp, wav or m4a for the output."
+        )
+    sidecar = out_file.with_suffix(SIDECAR_SUFFIX)
+    if sidecar.exists() and not out_file.exists():
+        raise CredentialError(f"{sidecar} is there already and belongs to another file. Choose another output name.")
+    with ExitStack() as stack:
+        try:
+            context = stack.enter_context(_context(trust_only(identity)))
+            content = stack.enter_context(source_file.open("rb"))
+            builder = stack.enter_context(_builder(claim, ingredient, None, context))
+            signer = stack.enter_context(signer_of(identity))
+            builder.set_no_embed()
+            copied = stack.enter_context(tempfile.TemporaryFile(dir=out_file.parent))  # the SDK wants to write a copy
+            manifest = builder.sign(signer, kind, content, copied)
+        except c2pa.C2paError as error:
+            raise _unsigned(claim, error) from error
+    with atomic_write(out_file) as temporary:
+        shutil.copyfile(source_file, temporary)
+        if _read(temporary, Trust.of(identity), manifest).state != "trusted":
+            raise CredentialError(f"{claim.title} was signed, but its credentials do not hold. Is it being written to?")
+        write_bytes(sidecar, manifest)
+    return sidecar
 
 
 class _Destination(io.BufferedRandom):
@@ -174,62 +315,39 @@ class _Destination(io.BufferedRandom):
             raise
 
 
-def _context(anchors: str, hashing: Hashing = "whole") -> c2pa.Context:
+def _context(trust: dict[str, Any], hashing: Hashing = "whole") -> c2pa.Context:
     """Settings of this one call; the library's global settings stay untouched.
 
-    Thumbnails are off because one of the parent would put the unaltered picture into the file made from it. Hashing a
-    film in pieces (a Merkle tree) keeps signing and reading from holding it in memory; SDK 0.91.3 gets it wrong where
-    a film has several mdat boxes, which is one reason why ``sign`` reads back what it has signed.
+    Hashing a film in pieces (a Merkle tree) keeps signing and reading from holding it in memory; SDK 0.91.3 gets it
+    wrong where a film has several mdat boxes, which is one reason why ``sign`` reads back what it has signed.
     """
-    settings: dict[str, dict[str, Any]] = {
-        "verify": {
-            "remote_manifest_fetch": False,
-            "ocsp_fetch": False,
-            "verify_trust": True,
-            "verify_after_sign": False,
-        },
-        "core": {"allowed_network_hosts": [], "backing_store_memory_threshold_in_mb": _HELD_IN_MEMORY_MB},
-        "trust": {"user_anchors": anchors} if anchors else {},
-        "builder": {"thumbnail": {"enabled": False}},
-    }
+    core: dict[str, Any] = {**OFFLINE["core"], "backing_store_memory_threshold_in_mb": _HELD_IN_MEMORY_MB}
     if hashing == "in pieces":
-        settings["core"]["merkle_tree_chunk_size_in_kb"] = _PIECE_KB
-    return c2pa.Context.from_dict(settings)
+        core["merkle_tree_chunk_size_in_kb"] = _PIECE_KB
+    return c2pa.Context.from_dict(OFFLINE | {"core": core, "trust": trust})
 
 
-def _signer(identity: Identity) -> c2pa.Signer:
-    chain, key = identity.certificates_pem.encode(), identity.key_pem.encode()
-    return c2pa.Signer.from_info(c2pa.C2paSignerInfo(ALGORITHM, chain, key, None))
+def _layout(file: BinaryIO) -> dict[str, Any] | None:
+    """The record of the boxes that the signature will not cover, where the file has boxes."""
+    if not looks_boxed(file):
+        return None
+    try:
+        return layout(file)
+    except ValueError as error:
+        raise CredentialError(f"The file cannot be signed: {error}. Write it anew as a plain mp4.") from error
+    finally:
+        file.seek(0)
 
 
-def _manifest(claim: Claim, opened: bool) -> dict[str, Any]:
-    """The claim as the SDK takes it. The first action must be opened or created (C2PA 2.4, "Actions")."""
-    source_type = _SOURCE_TYPE_PREFIX + claim.source_type
-    made = {"digitalSourceType": source_type, "description": claim.change, "softwareAgent": {"name": "likeness"}}
-    actions: list[dict[str, Any]] = [{"action": "c2pa.created", **made}]
-    if opened:
-        opening = {"action": "c2pa.opened", "parameters": {"ingredientIds": [_PARENT]}}
-        actions = [opening, {"action": "c2pa.edited", **made}]
-    provenance = {"tool": "likeness", "version": __version__}
-    if claim.consent_sha256:
-        provenance["consent_sha256"] = claim.consent_sha256
-    return {
-        "claim_generator_info": [{"name": "likeness", "version": __version__}],
-        "title": claim.title,
-        "assertions": [
-            {"label": "c2pa.actions.v2", "data": {"actions": actions}, "created": True},
-            {"label": PROVENANCE_LABEL, "data": provenance, "created": True},
-        ],
-    }
-
-
-def _builder(claim: Claim, ingredient: Path | None, context: c2pa.Context) -> c2pa.Builder:
+def _builder(
+    claim: Claim, ingredient: Path | None, boxes: dict[str, Any] | None, context: c2pa.Context
+) -> c2pa.Builder:
     """The claim with its parent. A parent that the SDK cannot parse (cut off, misnamed) is named, not looked into."""
-    manifest = _manifest(claim, opened=ingredient is not None)
+    manifest = manifest_of(claim, opened=ingredient is not None, layout=boxes, now=dt.datetime.now(dt.UTC))
     builder = c2pa.Builder(manifest, context=context)
     if ingredient is None:
         return builder
-    parent = {"title": ingredient.name, "relationship": "parentOf", "label": _PARENT, "instance_id": _PARENT}
+    parent = {"title": ingredient.name, "relationship": "parentOf", "label": PARENT, "instance_id": PARENT}
     try:
         with ingredient.open("rb") as content:
             builder.add_ingredient(parent, _media_type(ingredient) or _UNKNOWN_TYPE, content)
@@ -242,6 +360,12 @@ def _builder(claim: Claim, ingredient: Path | None, context: c2pa.Context) -> c2
         builder.close()
         return c2pa.Builder(manifest | {"ingredients": [parent]}, context=context)
     return builder
+
+
+def _unsigned(claim: Claim, error: c2pa.C2paError) -> CredentialError:
+    return CredentialError(
+        f"{claim.title} could not be signed: {_one_line(error)}. Check that the file plays and try again."
+    )
 
 
 def _unreadable(error: c2pa.C2paError) -> Credentials:
@@ -259,7 +383,7 @@ def _unreadable(error: c2pa.C2paError) -> Credentials:
 
 def _size(path: Path) -> int:
     try:
-        return Path(path).stat().st_size
+        return path.stat().st_size
     except OSError as error:
         raise CredentialError(
             f"{path} cannot be read ({error.strerror or error}). Name a file that is there."
