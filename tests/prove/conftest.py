@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 MakeFile = Callable[[str], Path]
+_SOUND_CODECS = {".wav": "pcm_s16le", ".m4a": "aac", ".mp3": "libmp3lame", ".flac": "flac"}
 
 
 def _film(path: Path, codec: str) -> None:
@@ -40,10 +41,10 @@ def make_file(tmp_path: Path) -> MakeFile:
 
     def make(name: str) -> Path:
         path = tmp_path / name
-        if path.suffix in (".wav", ".m4a"):
-            _record(path, "pcm_s16le" if path.suffix == ".wav" else "aac")
-        elif path.suffix in (".mp4", ".mov", ".mkv"):
-            _film(path, "libx264")
+        if path.suffix in _SOUND_CODECS:
+            _record(path, _SOUND_CODECS[path.suffix])
+        elif path.suffix in (".mp4", ".mov", ".mkv", ".webm"):
+            _film(path, "libvpx" if path.suffix == ".webm" else "libx264")
         else:
             ramp = np.tile(np.arange(96, dtype=np.uint8), (64, 1))
             Image.fromarray(np.stack([ramp, ramp // 2, ramp], -1)).save(path)

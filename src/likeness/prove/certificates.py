@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -18,6 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from likeness.errors import CredentialError
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 _CLOCK_SLACK = dt.timedelta(hours=1)  # certificates start a little early, for clocks that were set back
 _CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
 _MIN_RSA_BITS = 2048
@@ -90,7 +92,7 @@ def _issued_by(child: x509.Certificate, parent: x509.Certificate) -> bool:
     return True
 
 
-def _extension(certificate: x509.Certificate, kind: type) -> "x509.ExtensionType | None":
+def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except (x509.ExtensionNotFound, ValueError):

@@ -79,7 +79,7 @@ class Trust:
     def list_of(self, named: object, certificate: SignerCertificate) -> ListName | None:
         """The list that made a signer known, from what the SDK reports; it does not name lists of single signers."""
         if named in ("own", "user", "official"):
-            return named  # type: ignore[return-value]
+            return named
         return self.leaves.get(certificate.serial) if certificate.serial is not None else None
 
 
