@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 from rich.console import Console
 
-from likeness import __version__
+from likeness import __version__, cli_identity, cli_prove
 from likeness.errors import BadMediaError, LikenessError, SettingsError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ app = typer.Typer(
 )
 consent_app = typer.Typer(help="Write, sign and show consent records.", no_args_is_help=True)
 app.add_typer(consent_app, name="consent")
+app.add_typer(cli_identity.identity_app, name="identity")
 say = Console(highlight=False, soft_wrap=True, markup=False)
 
 
@@ -247,6 +248,11 @@ def _print_verdict(report: "Report") -> None:
     for finding in report.findings:
         about = "" if finding.track is None else f", face {finding.track}"
         say.print(f"  {finding.examiner}{about}: {finding.text}")
+
+
+app.command()(cli_identity.sign)
+app.command()(cli_prove.mark)
+app.command()(cli_prove.verify)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

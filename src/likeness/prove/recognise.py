@@ -1,0 +1,180 @@
+"""Recognise a file as one of the works in the store: by its watermark, by what it looks like, by its bytes.
+
+A watermark can be copied onto other pictures, so the number it holds is bound to the content: it counts only where the
+fingerprints stored under that number match what is to be seen.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from likeness.errors import StorageError
+from likeness.media.clip import Clip
+from likeness.media.frame import Frame
+from likeness.progress import tracked
+from likeness.prove.fingerprint import MATCH_BITS, ClipFingerprinter, SecondFingerprint, asked_fingerprint
+from likeness.prove.matching import words
+from likeness.prove.store import Match, Store, Work
+from likeness.prove.watermark.read import MarkReading, ReadSettings, read_clip
+from likeness.prove.watermark.tamper import TamperReading, look_at_frames
+
+Agreement = Literal["match", "differs", "cannot_tell"]
+
+_MOST_COMPARED = 64  # moments of a clip compared one by one with a work
+_SINGLE_LOOKS = 3  # in a clip with more looks than this, two have to agree on an alteration: any one may err
+
+
+@dataclass(frozen=True)
+class RecogniseSettings:
+    """Of a long clip the first ``longest_s`` seconds are looked at.
+
+    Alterations are looked for once a second, in ``look_frames`` neighbouring frames together.
+    """
+
+    read: ReadSettings = field(default_factory=ReadSettings)
+    longest_s: float = 600.0
+    look_frames: int = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What the fine pattern shows of one moment: ``time_s`` in seconds, 0 for a picture."""
+
+    time_s: float
+    reading: TamperReading
+
+
+@dataclass(frozen=True, eq=False)
+class Recognition:
+    """What a file was recognised as. Without a usable store (``store_problem`` says why) works and matches are missing.
+
+    ``marked`` is the work under the watermark's number and ``agreement`` whether it looks like this file; ``identical``
+    the work of which this file is a copy byte for byte; ``matches`` what it looks like, most alike first; ``looks`` in
+    the order of time. ``looked_s`` seconds of a clip were looked at.
+    """
+
+    mark: MarkReading
+    moments: Sequence[SecondFingerprint]
+    looks: Sequence[Look] = ()
+    looked_s: float = 0.0
+    marked: Work | None = None
+    agreement: Agreement = "cannot_tell"
+    identical: Work | None = None
+    matches: Sequence[Match] = ()
+    store_problem: str | None = None
+
+    @property
+    def altered(self) -> list[Look]:
+        """The looks that show an alteration, where enough of them do."""
+        found = [look for look in self.looks if look.reading.state == "altered"]
+        needed = 1 if len(self.looks) <= _SINGLE_LOOKS else 2
+        return found if len(found) >= needed else []
+
+    @property
+    def work(self) -> Work | None:
+        """The best candidate: the same bytes, the watermark where it fits, then what looks alike."""
+        by_mark = self.marked if self.agreement != "differs" else None
+        return self.identical or by_mark or (self.matches[0].work if self.matches else None)
+
+
+def recognise(clip: Clip, sha256: str, store: Store, settings: RecogniseSettings | None = None) -> Recognition:
+    """Read the watermark of ``clip``, fingerprint it and ask ``store``. ``sha256`` is that of its file.
+
+    A store that cannot be used is no error: the watermark is still read. Raises BadMediaError where the clip cannot be
+    decoded.
+    """
+    settings = settings or RecogniseSettings()
+    mark = read_clip(clip, settings.read)
+    first, moments, looks, looked_s = _watched(clip, mark, settings)
+    bare = Recognition(mark, moments, looks, looked_s)
+    try:
+        marked = store.get(mark.mark_id) if mark.mark_id else None
+        identical = store.find_by_sha256(sha256)
+        still = len(moments) == 1 and first is not None
+        matches = store.find_picture(first) if still and first is not None else store.find_clip(moments)
+    except StorageError as error:
+        return Recognition(mark, moments, looks, looked_s, store_problem=str(error))
+    if marked is None and identical is None and not matches:
+        return bare
+    return Recognition(
+        mark,
+        moments,
+        looks,
+        looked_s,
+        marked,
+        agreement(marked, matches, moments),
+        identical,
+        _ordered(matches, marked),
+    )
+
+
+def agreement(work: Work | None, matches: Sequence[Match], moments: Sequence[SecondFingerprint]) -> Agreement:
+    """Whether ``work`` looks like the clip with the fingerprints ``moments``, of which the store found ``matches``."""
+    if work is None:
+        return "cannot_tell"
+    if any(_same(match.work, work) for match in matches):
+        return "match"
+    bits = nearest_bits(moments, work.fingerprints)
+    if bits is None:
+        return "cannot_tell"
+    return "match" if bits <= MATCH_BITS else "differs"
+
+
+def nearest_bits(asked: Sequence[SecondFingerprint], stored: Sequence[SecondFingerprint]) -> int | None:
+    """How far a typical moment of ``asked`` lies from the nearest stored hash, in bits of 256; None if all are flat."""
+    known = words([made.hash for moment in stored for made in moment.views.values() if made.usable])
+    if not len(known):
+        return None
+    step = -(-len(asked) // _MOST_COMPARED) or 1
+    nearest = []
+    for moment in asked[::step]:
+        own = words([made.hash for made in moment.views.values() if made.usable])
+        if len(own):
+            nearest.append(int(np.bitwise_count(own[:, None] ^ known[None]).sum(axis=2).min()))
+    return int(np.median(nearest)) if nearest else None
+
+
+def _ordered(matches: Sequence[Match], marked: Work | None) -> list[Match]:
+    """The work that the watermark names first, the rest as they were."""
+    return sorted(matches, key=lambda match: marked is None or not _same(match.work, marked))
+
+
+def _same(one: Work, other: Work) -> bool:
+    return one.sha256 == other.sha256 and one.mark_id == other.mark_id
+
+
+def _watched(
+    clip: Clip, mark: MarkReading, settings: RecogniseSettings
+) -> tuple[np.ndarray | None, list[SecondFingerprint], list[Look], float]:
+    """One pass over the frames: the first of them, fingerprints to ask with, looks for alterations, seconds seen."""
+    if clip.kind == "sound":
+        return None, [], [], 0.0
+    if clip.kind == "picture":
+        image = next(clip.frames()).image
+        looks = [Look(0.0, look_at_frames([image], mark))] if mark.state == "found" else []
+        return image, [asked_fingerprint(image)], looks, 0.0
+    looked_s = min(clip.duration_s, settings.longest_s)
+    fingerprinter, group, looks, first = ClipFingerprinter("asked"), list[Frame](), list[Look](), None
+    total = looked_s * float(clip.frame_rate or 1)
+    for frame in tracked(clip.frames(0.0, settings.longest_s), f"Reading {clip.path.name}", total):
+        first = frame.image if first is None else first
+        fingerprinter.update(frame.image, frame.time_s)
+        if mark.state == "found" and (group or _due(frame.time_s, len(looks), looked_s)):
+            group.append(frame)
+            if len(group) == settings.look_frames:
+                looks.append(_look(group, mark))
+                group = []
+    if group:
+        looks.append(_look(group, mark))
+    return first, fingerprinter.finish(), looks, looked_s
+
+
+def _due(time_s: float, done: int, looked_s: float) -> bool:
+    """Whether the next look is due: in the middle of each second, and in the middle of a shorter clip."""
+    return time_s >= (done + 0.5 if done else min(0.5, looked_s / 2))
+
+
+def _look(group: Sequence[Frame], mark: MarkReading) -> Look:
+    return Look(group[0].time_s, look_at_frames([frame.image for frame in group], mark))
