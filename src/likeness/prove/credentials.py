@@ -9,8 +9,6 @@ Nothing is ever fetched from the network.
 import datetime as dt
 import io
 import json
-import shutil
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -104,7 +102,7 @@ def sign(
     hashings: tuple[Hashing, ...] = ("in pieces", "whole") if size >= _LONG_BYTES else ("whole",)
     with atomic_write(out_file) as temporary:
         for hashing in hashings:
-            _sign_once(source_file, temporary, claim, ingredient, identity, hashing)
+            _sign_once(source_file, temporary, claim, ingredient, identity, hashing=hashing)
             if _holds(temporary, identity):
                 return None
         raise CredentialError(
@@ -188,9 +186,8 @@ def _read(path: Path | None, trust: Trust, manifest: bytes | None) -> Credential
             if path is None:
                 reader = c2pa.Reader(_STORE_TYPE, io.BytesIO(manifest or b""), context=context)
             else:
-                kind = _media_type(path) or _SIDECAR_TYPES.get(path.suffix.lower())
                 file = stack.enter_context(path.open("rb"))
-                kind = kind or (None if manifest is None else _UNKNOWN_TYPE)
+                kind = _any_media_type(path) or (None if manifest is None else _UNKNOWN_TYPE)
                 reader = c2pa.Reader(kind, file, manifest, context=context)
             with reader:
                 store, report = json.loads(reader.json()), json.loads(reader.crjson())
@@ -253,27 +250,38 @@ def _holds(path: Path, identity: Identity) -> bool:
 
 
 def _sign_once(
-    source_file: Path, signed_file: Path, claim: Claim, ingredient: Path | None, identity: Identity, hashing: Hashing
-) -> None:
+    source_file: Path,
+    signed_file: Path,
+    claim: Claim,
+    ingredient: Path | None,
+    identity: Identity,
+    *,
+    hashing: Hashing = "whole",
+    beside: bool = False,
+) -> bytes:
+    """Sign into ``signed_file``; the manifest store, which is not in the file where it goes ``beside``."""
     destination: _Destination | None = None
-    with ExitStack() as stack:
-        try:
+    try:
+        with ExitStack() as stack:
             context = stack.enter_context(_context(trust_only(identity), hashing))
             content = stack.enter_context(source_file.open("rb"))
             builder = stack.enter_context(_builder(claim, ingredient, _layout(content), context))
             signer = stack.enter_context(signer_of(identity))
             destination = stack.enter_context(_Destination(signed_file))
-            builder.sign(signer, _media_type(source_file), content, destination)
-        except c2pa.C2paError as error:
-            if destination is not None and destination.failure is not None:
-                raise destination.failure from error
-            raise _unsigned(claim, error) from error
+            if beside:
+                builder.set_no_embed()
+            return builder.sign(signer, _any_media_type(source_file), content, destination)
+    except c2pa.C2paError as error:
+        if destination is not None and destination.failure is not None:
+            raise destination.failure from error
+        raise CredentialError(
+            f"{claim.title} could not be signed: {_one_line(error)}. Check that the file plays and try again."
+        ) from error
 
 
 def _sign_beside(source_file: Path, out_file: Path, claim: Claim, ingredient: Path | None, identity: Identity) -> Path:
     """A copy of the file, and its manifest beside it, which binds every byte of the file."""
-    kind = _SIDECAR_TYPES.get(source_file.suffix.lower())
-    if kind is None:
+    if source_file.suffix.lower() not in _SIDECAR_TYPES:
         raise CredentialError(
             f"{source_file.suffix or 'This kind of'} files cannot carry credentials. "
             "Choose mp4, mov, jpg, png, webp, wav or m4a for the output."
@@ -281,19 +289,8 @@ def _sign_beside(source_file: Path, out_file: Path, claim: Claim, ingredient: Pa
     sidecar = out_file.with_suffix(SIDECAR_SUFFIX)
     if sidecar.exists() and not out_file.exists():
         raise CredentialError(f"{sidecar} is there already and belongs to another file. Choose another output name.")
-    with ExitStack() as stack:
-        try:
-            context = stack.enter_context(_context(trust_only(identity)))
-            content = stack.enter_context(source_file.open("rb"))
-            builder = stack.enter_context(_builder(claim, ingredient, None, context))
-            signer = stack.enter_context(signer_of(identity))
-            builder.set_no_embed()
-            copied = stack.enter_context(tempfile.TemporaryFile(dir=out_file.parent))  # the SDK wants to write a copy
-            manifest = builder.sign(signer, kind, content, copied)
-        except c2pa.C2paError as error:
-            raise _unsigned(claim, error) from error
     with atomic_write(out_file) as temporary:
-        shutil.copyfile(source_file, temporary)
+        manifest = _sign_once(source_file, temporary, claim, ingredient, identity, beside=True)
         if _read(temporary, Trust.of(identity), manifest).state != "trusted":
             raise CredentialError(f"{claim.title} was signed, but its credentials do not hold. Is it being written to?")
         write_bytes(sidecar, manifest)
@@ -362,12 +359,6 @@ def _builder(
     return builder
 
 
-def _unsigned(claim: Claim, error: c2pa.C2paError) -> CredentialError:
-    return CredentialError(
-        f"{claim.title} could not be signed: {_one_line(error)}. Check that the file plays and try again."
-    )
-
-
 def _unreadable(error: c2pa.C2paError) -> Credentials:
     """Tell files without credentials, and containers too damaged to hold any, from damaged credentials."""
     if isinstance(error, c2pa.C2paError.ManifestNotFound):
@@ -392,6 +383,10 @@ def _size(path: Path) -> int:
 
 def _media_type(path: Path) -> str | None:
     return _MEDIA_TYPES.get(Path(path).suffix.lower())
+
+
+def _any_media_type(path: Path) -> str | None:
+    return _media_type(path) or _SIDECAR_TYPES.get(path.suffix.lower())
 
 
 def _one_line(error: Exception) -> str:
