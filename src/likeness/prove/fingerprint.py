@@ -5,7 +5,7 @@ that look alike differ in few of the 256 bits, unrelated ones in about half. It 
 not to cropping or mirroring, so a work is remembered, and asked for, in several ``views`` of it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,16 +24,34 @@ MIRRORED = " mirrored"  # ends the name of a view that was turned left to right
 # half of it alone moves 12 bits. The mirrored picture is hashed itself for a like reason: the mirrored hash that PDQ
 # derives from the upright one is 18 bits off. (Medians and means printed by benchmarks/fingerprint_robustness.py.)
 _HASHED_PX = 128
+_CUT_FROM_PX = 512  # longer side that views are cut from at most, so that 200 megapixels are gone through once
+_PLAIN = 6.0  # standard deviation, in grey levels, up to which a row or column is a bar and no picture
+_MOST_TRIMMED = 0.4  # share of the height or width that bars may take on one side
+_LEAST_TRIMMED = 0.02  # share below which trimming them shows nothing new
+_TRIMMED = "trimmed"  # the asked view without bars or a plain frame around the picture
 
-# Cuts as shares of the height and width: top, bottom, left, right.
-_CUTS: dict[str, tuple[float, float, float, float]] = {
+Cut = tuple[float, float, float, float]
+"""Top, bottom, left and right of a part, as shares of the height and width."""
+
+# Chosen by what each adds to the match rate on one half of the test pictures (benchmarks/fingerprint_robustness.py
+# --choose); "95 left" and the like keep to that edge. Clips make do with fewer, in every second.
+_CUTS: dict[str, Cut] = {
     "whole": (0.0, 1.0, 0.0, 1.0),
     "centre 95": (0.025, 0.975, 0.025, 0.975),
     "centre 90": (0.05, 0.95, 0.05, 0.95),
     "centre 80": (0.1, 0.9, 0.1, 0.9),
+    "top off": (0.15, 1.0, 0.0, 1.0),
+    "right off": (0.0, 1.0, 0.0, 0.9),
+    "95 top": (0.0, 0.95, 0.025, 0.975),
+    "95 left": (0.025, 0.975, 0.0, 0.95),
+    "95 bottom": (0.05, 1.0, 0.025, 0.975),
+    "95 bottom left": (0.05, 1.0, 0.0, 0.95),
+    "95 bottom right": (0.05, 1.0, 0.05, 1.0),
 }
 STORED_VIEWS = tuple(_CUTS)
-ASKED_VIEWS = tuple(_CUTS)
+ASKED_VIEWS = ("whole", "centre 80", "95 left", "95 bottom", "95 bottom right")
+CLIP_STORED_VIEWS = ("whole", "centre 95", "centre 90", "centre 80", "top off")
+CLIP_ASKED_VIEWS = ("whole", "centre 80")
 LABEL_FREE = "label-free "  # begins the name of a view of the work before its visible label was drawn
 
 
@@ -73,28 +91,41 @@ def fingerprint_picture(image: np.ndarray) -> PictureFingerprint:
     return _hashed(_checked(image))
 
 
-def views(image: np.ndarray) -> dict[str, np.ndarray]:
-    """The parts of ``image`` (uint8 RGB) that the store is asked with, and each of them mirrored."""
-    parts = {name: _cut(_checked(image), name) for name in ASKED_VIEWS}
+def views(image: np.ndarray, names: Sequence[str] = ASKED_VIEWS) -> dict[str, np.ndarray]:
+    """The parts of ``image`` (uint8 RGB) that the store is asked with, and each of them mirrored.
+
+    They are cut from the image scaled down to a longer side of 512 pixels. "trimmed", the image without bars or a plain
+    frame around it, is there only where it has such.
+    """
+    image = _reduced(image)
+    parts = {name: _cut(image, _CUTS[name]) for name in names}
+    inside = _inside_bars(image)
+    if inside is not None:
+        parts[_TRIMMED] = _cut(image, inside)
     return parts | {name + MIRRORED: np.ascontiguousarray(part[:, ::-1]) for name, part in parts.items()}
 
 
 def stored_fingerprint(
-    image: np.ndarray, label_free: np.ndarray | None = None, time_s: float = 0.0
+    image: np.ndarray,
+    label_free: np.ndarray | None = None,
+    time_s: float = 0.0,
+    names: Sequence[str] = STORED_VIEWS,
 ) -> SecondFingerprint:
     """What the store keeps of one picture: views of ``image`` as published and of the same before its label was drawn.
 
     Both are uint8 RGB (h, w, 3).
     """
-    kept = {name: _hashed(_cut(_checked(image), name)) for name in STORED_VIEWS}
-    if label_free is not None:
-        kept |= {LABEL_FREE + name: _hashed(_cut(_checked(label_free), name)) for name in STORED_VIEWS}
+    sources = {"": image} if label_free is None else {"": image, LABEL_FREE: label_free}
+    kept: dict[str, PictureFingerprint] = {}
+    for prefix, source in sources.items():
+        reduced = _reduced(source)
+        kept |= {prefix + name: _hashed(_cut(reduced, _CUTS[name])) for name in names}
     return SecondFingerprint(time_s, kept)
 
 
-def asked_fingerprint(image: np.ndarray, time_s: float = 0.0) -> SecondFingerprint:
+def asked_fingerprint(image: np.ndarray, time_s: float = 0.0, names: Sequence[str] = ASKED_VIEWS) -> SecondFingerprint:
     """What the store is asked with: the hashes of ``views(image)``, where ``image`` is uint8 RGB (h, w, 3)."""
-    return SecondFingerprint(time_s, {name: _hashed(part) for name, part in views(image).items()})
+    return SecondFingerprint(time_s, {name: _hashed(part) for name, part in views(image, names).items()})
 
 
 @dataclass(frozen=True)
@@ -150,17 +181,36 @@ class ClipFingerprinter:
         _, time_s, image, label_free = self._nearest
         self._nearest = None
         if self._role == "stored":
-            self._made.append(stored_fingerprint(image, label_free, time_s))
+            self._made.append(stored_fingerprint(image, label_free, time_s, CLIP_STORED_VIEWS))
         else:
-            self._made.append(asked_fingerprint(image, time_s))
+            self._made.append(asked_fingerprint(image, time_s, CLIP_ASKED_VIEWS))
 
 
-def _cut(image: np.ndarray, name: str) -> np.ndarray:
-    """The part of ``image`` that the view ``name`` shows; at least one pixel."""
+def _cut(image: np.ndarray, cut: Cut) -> np.ndarray:
+    """The part of ``image`` within ``cut``; at least one pixel."""
     height, width = image.shape[:2]
-    top, bottom, left, right = _CUTS[name]
-    y, x = round(top * height), round(left * width)
+    top, bottom, left, right = cut
+    y, x = min(round(top * height), height - 1), min(round(left * width), width - 1)
     return image[y : max(round(bottom * height), y + 1), x : max(round(right * width), x + 1)]
+
+
+def _inside_bars(image: np.ndarray) -> Cut | None:
+    """What is left without plain rows and columns at the edges; None where that is about all, or all is plain."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    edges = []
+    for axis in (1, 0):
+        plain = grey.std(axis=axis) <= _PLAIN
+        if plain.all():
+            return None
+        first, last = np.flatnonzero(~plain)[[0, -1]]
+        count = len(plain)
+        edges += [min(first / count, _MOST_TRIMMED), max((last + 1) / count, 1 - _MOST_TRIMMED)]
+    top, bottom, left, right = map(float, edges)
+    return (top, bottom, left, right) if max(top, 1 - bottom, left, 1 - right) >= _LEAST_TRIMMED else None
+
+
+def _reduced(image: np.ndarray) -> np.ndarray:
+    return _scaled(_checked(image), min(_CUT_FROM_PX / max(image.shape[:2]), 1.0))
 
 
 def _checked(image: np.ndarray) -> np.ndarray:
@@ -169,15 +219,13 @@ def _checked(image: np.ndarray) -> np.ndarray:
     return image
 
 
+def _scaled(image: np.ndarray, scale: float) -> np.ndarray:
+    if scale == 1.0:
+        return image
+    size = (max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+
+
 def _hashed(image: np.ndarray) -> PictureFingerprint:
-    height, width = image.shape[:2]
-    scale = _HASHED_PX / max(height, width)
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    bits, quality = pdqhash.compute(small)
+    bits, quality = pdqhash.compute(np.ascontiguousarray(_scaled(image, _HASHED_PX / max(image.shape[:2]))))
     return PictureFingerprint(np.packbits(bits.astype(np.uint8)).tobytes(), int(quality))
-
-
-def usable(moments: Iterable[SecondFingerprint]) -> list[SecondFingerprint]:
-    """Those with at least one hash that may be compared."""
-    return [moment for moment in moments if any(made.usable for made in moment.views.values())]

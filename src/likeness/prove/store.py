@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SkipValidation, ValidationError, field_validator
@@ -158,6 +158,8 @@ class Store:
             codes = _view_codes(connection, dict.fromkeys(view for _, view, _ in rows))
             page, page_hashes, page_owners = _last_page(connection)
             first = page * _PAGE + len(page_owners) // _OWNER.itemsize
+            if first != _hash_count(connection):
+                raise sqlite3.DatabaseError("works and their fingerprints do not belong together")
             cursor = connection.execute(
                 "INSERT INTO works (mark_id, sha256, record, manifest, hash_list, first_hash, hashes) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -195,8 +197,7 @@ class Store:
         with self._reading() as connection:
             if connection is None:
                 return 0, 0
-            works, hashes = connection.execute("SELECT count(*), coalesce(sum(hashes), 0) FROM works").fetchone()
-            return int(works), int(hashes)
+            return int(_only(connection, "SELECT count(*) FROM works")), _hash_count(connection)
 
     def find_picture(self, image: np.ndarray, most: int = 20) -> list[Match]:
         """The works that ``image`` (uint8 RGB) matches, nearest first, at most ``most``: pictures and stills of clips.
@@ -294,6 +295,7 @@ class Store:
             # A store left by a crash is rolled back at the next opening, which needs the right to write.
             repairable = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
             with closing(self._connected("rw" if repairable else "ro")) as connection:
+                connection.execute("BEGIN")  # all queries of one call see one state of the file
                 yield connection if _check(connection, self.path) else None
 
     def _connected(self, mode: str) -> sqlite3.Connection:
@@ -321,7 +323,9 @@ class _HeldPages:
 
     def refresh(self, connection: sqlite3.Connection) -> None:
         """Read what was added to the file since the last time; all of it where it is another file."""
-        (store_id,) = connection.execute("SELECT id FROM store").fetchone()
+        store_id = _only(connection, "SELECT id FROM store")
+        if store_id is None:
+            raise sqlite3.DatabaseError("its own name is missing")
         if store_id != self._store_id:
             self._store_id, self._pages = store_id, []
         if self._pages and len(self._pages[-1][1]) < _PAGE:
@@ -334,6 +338,8 @@ class _HeldPages:
             if number != len(self._pages):
                 raise sqlite3.DatabaseError("pages are missing")
             self._pages.append((np.ascontiguousarray(made.T), known))
+        if sum(len(owners) for _, owners in self._pages) != _hash_count(connection):
+            raise sqlite3.DatabaseError("works and their fingerprints do not belong together")
 
     def near(self, asked_view: str, wanted: bytes) -> _Hits:
         """All hashes of sufficient quality within 31 bits of ``wanted``. Half of each is looked at before the rest:
@@ -357,9 +363,9 @@ class _HeldPages:
 
 def _check(connection: sqlite3.Connection, path: Path) -> bool:
     """Whether the file is a store, or new and empty. Raises StorageError where it is something else."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    application = _only(connection, "PRAGMA application_id")
+    version = _only(connection, "PRAGMA user_version")
+    tables = _only(connection, "SELECT count(*) FROM sqlite_master")
     if not application and not version and not tables:
         return False
     if application != _APPLICATION:
@@ -371,7 +377,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> bool:
 
 def _create_if_new(connection: sqlite3.Connection) -> None:
     """Make the tables inside the running transaction, which ``executescript`` would end."""
-    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+    if _only(connection, "SELECT count(*) FROM sqlite_master"):
         return
     for statement in filter(str.strip, _SCHEMA.split(";")):
         connection.execute(statement)
@@ -385,8 +391,26 @@ def _view_codes(connection: sqlite3.Connection, views: Iterable[str]) -> dict[st
     return {name: code for code, name in _view_names(connection).items()}
 
 
-def _view_names(connection: sqlite3.Connection) -> dict[int, str]:
-    return dict(connection.execute("SELECT code, name FROM views"))
+class _ViewNames(dict[int, str]):
+    """Names of views by the numbers that stand for them."""
+
+    def __missing__(self, code: int) -> str:
+        raise sqlite3.DatabaseError(f"the view {code} has no name")
+
+
+def _view_names(connection: sqlite3.Connection) -> _ViewNames:
+    return _ViewNames(connection.execute("SELECT code, name FROM views"))
+
+
+def _only(connection: sqlite3.Connection, query: str) -> Any:
+    """The one value that ``query`` gives; None where it gives none."""
+    row = connection.execute(query).fetchone()
+    return row[0] if row else None
+
+
+def _hash_count(connection: sqlite3.Connection) -> int:
+    """How many hashes there have to be: the works' runs of them follow one another."""
+    return int(_only(connection, "SELECT first_hash + hashes FROM works ORDER BY number DESC LIMIT 1") or 0)
 
 
 def _last_page(connection: sqlite3.Connection) -> tuple[int, bytes, bytes]:
@@ -455,7 +479,7 @@ def _fingerprints(connection: sqlite3.Connection, work: int, first: int, count: 
         start = max(first - number * _PAGE, 0)
         for place in range(start, min(first + count - number * _PAGE, len(owners))):
             owner, time_ms, view, quality, _ = owners[place].item()
-            if owner != work or view not in names:
+            if owner != work:
                 raise sqlite3.DatabaseError("a work and its fingerprints do not belong together")
             made = PictureFingerprint(hashes[place * HASH_BYTES : (place + 1) * HASH_BYTES], quality)
             moments.setdefault(time_ms, {})[names[view]] = made
