@@ -78,6 +78,16 @@ def test_broken_credentials_do_not_count_and_say_why(make_file: MakeFile) -> Non
     assert "assertion.dataHash.mismatch" in finding.text
 
 
+def test_box_added_to_a_signed_film_is_said_in_plain_words(make_file: MakeFile) -> None:
+    path = make_file("a.mp4")
+    sign(path, path, _claim("trainedAlgorithmicMedia"))
+    path.write_bytes(path.read_bytes() + b"\0\0\0\x0efreehidden")
+    (finding,) = _examine(path)
+    assert finding.llr == 0
+    assert "A “free” box was added after signing" in finding.text
+    assert "org.likeness.layout.mismatch" in finding.text
+
+
 def test_absent_credentials_say_nothing(make_file: MakeFile) -> None:
     (finding,) = _examine(make_file("a.mp4"))
     assert finding.abstained is not None

@@ -40,11 +40,9 @@ class CredentialsExaminer(Examiner):
 
     def _of_claim(self, found: Credentials) -> Finding:
         if found.state == "invalid":
-            return self._finding(
-                found,
-                f"The credentials{_by(found)} are broken: {broken(found.problems)}. What they declare does not count.",
-                0.0,
-            )
+            why = f" {found.reason}" if found.reason else ""
+            text = f"The credentials{_by(found)} are broken: {broken(found.problems)}.{why}"
+            return self._finding(found, f"{text} What they declare does not count.", 0.0)
         signed = f"Signed by {signed_by(found.signer, found.issuer)}, {standing(found.state)}"
         declared = [kind for kind in found.digital_source_types if kind in SYNTHETIC_SOURCE_TYPES]
         if declared:
@@ -91,6 +89,8 @@ def _details(found: Credentials) -> dict[str, float | str | int | bool | None]:
         "claim_generator": found.claim_generator,
         "declared": ", ".join(found.digital_source_types) or None,
         "problems": ", ".join(found.problems) or None,
+        "notices": " ".join(found.notices) or None,
+        "sidecar": found.sidecar,
     }
 
 
