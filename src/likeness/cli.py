@@ -205,7 +205,7 @@ def check(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the report here (HTML).")] = None,
     json_output: Annotated[Path | None, typer.Option("--json", help="Write JSON here; - prints it.")] = None,
 ) -> None:
-    """Is this manipulated? Looks at credentials, blinking, seams and motion, and says what cannot be said."""
+    """Is this manipulated? Looks at credentials, marks, blinking, seams and motion; says what cannot be said."""
     from likeness.check.html import write_html
     from likeness.files import check_output, write_text
 

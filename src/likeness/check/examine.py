@@ -22,8 +22,17 @@ from likeness.files import sha256_of
 from likeness.media.clip import Clip, Frame, open_clip
 from likeness.progress import progress, tracked
 from likeness.prove.credentials_examiner import CredentialsExaminer
+from likeness.prove.fingerprint_examiner import FingerprintExaminer
+from likeness.prove.watermark_examiner import WatermarkExaminer
 
-EXAMINERS: tuple[type[Examiner], ...] = (CredentialsExaminer, Blinking, Seam, Motion)
+EXAMINERS: tuple[type[Examiner], ...] = (
+    CredentialsExaminer,
+    WatermarkExaminer,
+    FingerprintExaminer,
+    Blinking,
+    Seam,
+    Motion,
+)
 
 _IN_SIGHT_GAP_S = 0.5  # a face lost for less is reported as in sight throughout
 

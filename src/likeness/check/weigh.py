@@ -9,7 +9,9 @@ follows.
    half, the next a quarter.
 2. H1 says that one of the k faces, any of them, is synthetic: LR(file) is the mean of LR(face) over the faces. A face
    that nobody could examine has LR 1. So many innocent faces do not add up to a guilty one.
-3. A finding about the file itself (credentials) does not come from the same pixels: it is added in full.
+3. A finding about the file itself does not come from the same pixels: it is added in full.
+4. Credentials, watermark and fingerprint are such findings, but they repeat one statement: whoever signed a work also
+   marked and recorded it, and where that was wrong, all three are. Only the strongest of them counts.
 """
 
 import math
@@ -21,6 +23,9 @@ from likeness.examiner import Finding
 
 Verdict = Literal["synthetic", "no_sign", "cannot_tell"]
 Kind = Literal["video", "picture", "sound"]
+
+PROVENANCE = ("credentials", "watermark", "fingerprint")
+"""The examiners whose findings come from one record of how a work was made."""
 
 # ENFSI Guideline for Evaluative Reporting in Forensic Science (2015), table in section 3.8: from this log10 LR, this
 # much support.
@@ -76,7 +81,7 @@ def weigh(
     faces = {
         track: combine([f.llr for f in own if f.llr is not None], settings.discount) for track, own in by_face.items()
     }
-    about_file = [f for f in working if f.track not in by_face]
+    about_file = _counted([f for f in working if f.track not in by_face])
     pixels = any_of(list(faces.values()))
     parts = [llr for llr in (pixels, *(f.llr for f in about_file)) if llr is not None]
     llr = math.fsum(parts) if parts else None
@@ -120,6 +125,13 @@ def times(llr: float) -> str:
     return f"{factor:.1f} times" if factor < 10 else f"{float(f'{factor:.2g}'):,.0f} times"
 
 
+def _counted(about_file: Sequence[Finding]) -> list[Finding]:
+    """Findings about the file that count in full: of those from one record only the strongest."""
+    provenance = [finding for finding in about_file if finding.examiner in PROVENANCE]
+    strongest = max(provenance, key=lambda finding: abs(finding.llr or 0.0), default=None)
+    return [finding for finding in about_file if finding.examiner not in PROVENANCE or finding is strongest]
+
+
 def _verdict(llr: float | None, by_face: dict[int, list[Finding]], settings: WeighSettings) -> Verdict:
     if llr is not None and llr >= settings.synthetic_from:
         return "synthetic"
@@ -139,7 +151,7 @@ def _reason(
     settings: WeighSettings,
 ) -> str:
     if verdict == "synthetic":
-        return _reason_synthetic(by_face, about_file, llr or 0.0)
+        return _reason_synthetic(by_face, about_file, findings, llr or 0.0)
     if verdict == "no_sign":
         return (
             "Every face could be examined and measures as genuine footage does. That is no proof that the file is "
@@ -155,13 +167,23 @@ def _reason(
     return _reason_thin(by_face, llr or 0.0, settings)
 
 
-def _reason_synthetic(by_face: dict[int, list[Finding]], about_file: Sequence[Finding], llr: float) -> str:
+def _reason_synthetic(
+    by_face: dict[int, list[Finding]], about_file: Sequence[Finding], findings: Sequence[Finding], llr: float
+) -> str:
     strongest = max((f for own in (*by_face.values(), about_file) for f in own), key=lambda f: f.llr or 0.0)
     whose = f" (face {strongest.track})" if strongest.track is not None and len(by_face) > 1 else ""
+    repeated = {f.examiner for f in findings if f.examiner in PROVENANCE and (f.llr or 0.0) > 0}
+    once = (
+        f" Of {_and(sorted(repeated))}, which repeat one statement, the strongest counts." if len(repeated) > 1 else ""
+    )
     return (
         f"What was found is {times(llr)} more probable if a face here was made or replaced by software. "
-        f"Most telling{whose}: {strongest.text}"
+        f"Most telling{whose}: {strongest.text}{once}"
     )
+
+
+def _and(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _reason_thin(by_face: dict[int, list[Finding]], llr: float, settings: WeighSettings) -> str:

@@ -5,7 +5,7 @@ fingerprints stored under that number match what is to be seen.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -87,27 +87,63 @@ def recognise(clip: Clip, sha256: str, store: Store, settings: RecogniseSettings
     """
     settings = settings or RecogniseSettings()
     mark = read_clip(clip, settings.read)
-    first, moments, looks, looked_s = _watched(clip, mark, settings)
-    bare = Recognition(mark, moments, looks, looked_s)
+    seen = fingerprints(clip, settings, mark)
+    bare = Recognition(mark, seen.moments, seen.looks, seen.looked_s)
     try:
         marked = store.get(mark.mark_id) if mark.mark_id else None
-        identical = store.find_by_sha256(sha256)
-        still = len(moments) == 1 and first is not None
-        matches = store.find_picture(first) if still and first is not None else store.find_clip(moments)
+        identical, matches = store.find_by_sha256(sha256), seen.find(store)
     except StorageError as error:
-        return Recognition(mark, moments, looks, looked_s, store_problem=str(error))
-    if marked is None and identical is None and not matches:
-        return bare
-    return Recognition(
-        mark,
-        moments,
-        looks,
-        looked_s,
-        marked,
-        agreement(marked, matches, moments),
-        identical,
-        _ordered(matches, marked),
+        return replace(bare, store_problem=str(error))
+    return replace(
+        bare,
+        marked=marked,
+        agreement=agreement(marked, matches, seen.moments),
+        identical=identical,
+        matches=_ordered(matches, marked),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What one pass over the frames leaves: the first frame, uint8 RGB (h, w, 3), fingerprints of it all to ask the
+    store with, looks for alterations, and how many seconds of a clip were seen (0 for a picture)."""
+
+    first: np.ndarray | None
+    moments: Sequence[SecondFingerprint]
+    looks: Sequence[Look] = ()
+    looked_s: float = 0.0
+
+    def find(self, store: Store) -> list[Match]:
+        """The works in ``store`` that look like this, most alike first. Raises StorageError."""
+        if self.first is None:
+            return []
+        return store.find_picture(self.first) if len(self.moments) == 1 else store.find_clip(self.moments)
+
+
+def fingerprints(clip: Clip, settings: RecogniseSettings | None = None, mark: MarkReading | None = None) -> Seen:
+    """Fingerprint ``clip`` and, where a ``mark`` was read, look for alterations under it. Sound has nothing to see."""
+    settings = settings or RecogniseSettings()
+    marked = mark if mark is not None and mark.state == "found" else None
+    if clip.kind == "sound":
+        return Seen(None, [])
+    if clip.kind == "picture":
+        image = next(clip.frames()).image
+        looks = [Look(0.0, look_at_frames([image], marked))] if marked else []
+        return Seen(image, [asked_fingerprint(image)], looks)
+    looked_s = min(clip.duration_s, settings.longest_s)
+    fingerprinter, group, looks, first = ClipFingerprinter("asked"), list[Frame](), list[Look](), None
+    total = looked_s * float(clip.frame_rate or 1)
+    for frame in tracked(clip.frames(0.0, settings.longest_s), f"Reading {clip.path.name}", total):
+        first = frame.image if first is None else first
+        fingerprinter.update(frame.image, frame.time_s)
+        if marked and (group or _due(frame.time_s, len(looks), looked_s)):
+            group.append(frame)
+            if len(group) == settings.look_frames:
+                looks.append(_look(group, marked))
+                group = []
+    if group and marked:
+        looks.append(_look(group, marked))
+    return Seen(first, fingerprinter.finish(), looks, looked_s)
 
 
 def agreement(work: Work | None, matches: Sequence[Match], moments: Sequence[SecondFingerprint]) -> Agreement:
@@ -143,32 +179,6 @@ def _ordered(matches: Sequence[Match], marked: Work | None) -> list[Match]:
 
 def _same(one: Work, other: Work) -> bool:
     return one.sha256 == other.sha256 and one.mark_id == other.mark_id
-
-
-def _watched(
-    clip: Clip, mark: MarkReading, settings: RecogniseSettings
-) -> tuple[np.ndarray | None, list[SecondFingerprint], list[Look], float]:
-    """One pass over the frames: the first of them, fingerprints to ask with, looks for alterations, seconds seen."""
-    if clip.kind == "sound":
-        return None, [], [], 0.0
-    if clip.kind == "picture":
-        image = next(clip.frames()).image
-        looks = [Look(0.0, look_at_frames([image], mark))] if mark.state == "found" else []
-        return image, [asked_fingerprint(image)], looks, 0.0
-    looked_s = min(clip.duration_s, settings.longest_s)
-    fingerprinter, group, looks, first = ClipFingerprinter("asked"), list[Frame](), list[Look](), None
-    total = looked_s * float(clip.frame_rate or 1)
-    for frame in tracked(clip.frames(0.0, settings.longest_s), f"Reading {clip.path.name}", total):
-        first = frame.image if first is None else first
-        fingerprinter.update(frame.image, frame.time_s)
-        if mark.state == "found" and (group or _due(frame.time_s, len(looks), looked_s)):
-            group.append(frame)
-            if len(group) == settings.look_frames:
-                looks.append(_look(group, mark))
-                group = []
-    if group:
-        looks.append(_look(group, mark))
-    return first, fingerprinter.finish(), looks, looked_s
 
 
 def _due(time_s: float, done: int, looked_s: float) -> bool:

@@ -79,7 +79,9 @@ def seconds_layer(compared: Compared | None) -> SecondsLayer:
     if compared is None:
         return SecondsLayer(text="No list of this file's seconds is known.", state="unknown")
     source, signature, located = compared.source, compared.signature, compared.located
-    whence = "" if source == "credentials" or signature is None else f", by the store's list {_SIGNED[signature]}"
+    whence = (
+        "" if source == "credentials" or signature is None else f" (by the list in the store, {_SIGNED[signature]})"
+    )
     if located.intact:
         text = f"Every second is bit for bit as it was published{whence}."
         return SecondsLayer(text=text, state="unchanged", source=source, signature=signature)

@@ -37,6 +37,7 @@ _ORIGINS = {
     "actor": "footage of a synthetic actor",
     "published": "published",
 }
+_MADE_HERE = frozenset(_ORIGINS) - {"published"}
 # What is made out of somebody's footage and so looks much like it.
 _COMPOSITES = frozenset({"compositeWithTrainedAlgorithmicMedia", "compositeSynthetic"})
 _UNTRUSTED = "signingCredential.untrusted"
@@ -85,10 +86,11 @@ def is_composite(work: Work) -> bool:
 
 
 def recorded(work: Work) -> str:
-    """A work as the store knows it: "“a.mp4”, a face swap recorded on 2026-11-21"."""
+    """A work as the store knows it: "“a.mp4” (a face swap, recorded on 2026-11-21)"."""
     how = _ORIGINS.get(work.origin, work.origin)
-    origin = f", {declared([work.source_type])}" if work.source_type else ""
-    return f"“{work.title}” ({how}{origin}; recorded on {work.made_at:%Y-%m-%d})"
+    if work.origin not in _MADE_HERE and work.source_type:
+        how = f"{how} as {declared([work.source_type])}"
+    return f"“{work.title}” ({how}, recorded on {work.made_at:%Y-%m-%d})"
 
 
 def stretches(spans: Iterable[tuple[float, float]]) -> str:
