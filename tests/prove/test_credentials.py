@@ -186,6 +186,25 @@ def _lengthen(path: Path, size: int, boxes: int) -> None:
             film.truncate()
 
 
+@pytest.mark.slow
+def test_films_over_4_gib_are_signed_soundly(make_file: MakeFile, tmp_path: Path) -> None:
+    """A 64-bit mdat box; the hole costs no disk in the source, but 4.1 GiB in what is signed."""
+    path, out = make_file("a.mp4"), tmp_path / "out.mp4"
+    content, size = path.read_bytes(), 4200 << 20
+    samples = _mdat(content)
+    with path.open("wb") as film:
+        film.write(content[: samples.start - 8] + content[samples.stop :])
+        film.write((1).to_bytes(4) + b"mdat" + (len(samples) + 16 + size).to_bytes(8))
+        film.write(content[samples.start : samples.stop])
+        film.truncate(film.tell() + size)
+    sign(path, out, PORTRAIT)
+    assert (read(out).state, out.stat().st_size > 1 << 32) == ("trusted", True)
+    with out.open("r+b") as film:
+        film.seek(4 << 30)
+        film.write(b"!")
+    assert read(out).problems == ["assertion.bmffHash.mismatch"]
+
+
 _SIGN_AND_READ = """
 import resource, sys
 from pathlib import Path

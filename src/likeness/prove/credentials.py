@@ -166,6 +166,8 @@ def read_detached(manifest: bytes, path: Path | None = None) -> Credentials:
     CredentialError where ``manifest`` is over 64 MiB, BadMediaError where ``path`` cannot be opened.
     """
     check_size("this file", len(manifest))
+    if path is not None and read_store(path) == manifest:
+        return read(path)  # not detached at all
     found = _read(path, load_trust(), manifest)
     other_bytes = [code for code in found.problems if code.startswith(_CONTENT_HASHES)]
     problems = [code for code in found.problems if code not in other_bytes]
