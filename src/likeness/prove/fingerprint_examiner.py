@@ -18,8 +18,9 @@ class FingerprintExaminer(Examiner):
     A wholly synthetic work has no camera original that could be taken for it; different pictures differ in 110 bits and
     more, far from the 31 of a match, so ``whole`` is as much as an unconfirmed watermark counts. A swap looks almost
     like the footage that it was made from, and that footage matches as well: ``composite`` is below what a verdict
-    needs. Only a file that is the recorded one byte for byte (``identical``) leaves no such doubt. These are judgements, not
-    calibrated on data. Footage published as a camera's is no evidence against alterations too small for a fingerprint.
+    needs. Only a file that is the recorded one byte for byte (``identical``) leaves no such doubt. These are
+    judgements, not calibrated on data. Footage published as a camera's is no evidence against alterations too small for
+    a fingerprint.
     """
 
     name: ClassVar[str] = "fingerprint"

@@ -60,7 +60,8 @@ def _claim(found: Credentials) -> str:
     name = signed_by(found.signer, found.issuer)
     if found.state == "invalid":
         why = broken(found.problems) or "they cannot be read"
-        return f"Broken: {why}. They name {name} as the signer; what they declare does not count."
+        text = f"Broken: {why}. They name {name} as the signer; what they declare does not count."
+        return " ".join(filter(None, [text, found.reason, *found.notices]))
     kinds = found.digital_source_types
     says = f"who declares: {declared(kinds)}" if kinds else "who declares no origin"
     parts = [
