@@ -235,7 +235,8 @@ def test_sidecar_of_another_film_is_not_taken_for_its_own(make_file: MakeFile, t
     out = tmp_path / "out.mkv"
     sign(make_file("a.mkv"), out, SWAP)
     (tmp_path / "out.webm").write_bytes(make_file("b.webm").read_bytes())
-    assert read(tmp_path / "out.webm").problems == ["assertion.dataHash.mismatch"]
+    Image.new("RGB", (8, 8)).save(tmp_path / "out.jpg")
+    assert [read(tmp_path / f"out.{kind}").state for kind in ("webm", "jpg", "mkv")] == ["absent", "absent", "trusted"]
     (tmp_path / "out.webm").unlink()
     with pytest.raises(CredentialError, match="belongs to another file"):
         sign(tmp_path / "b.webm", tmp_path / "out.webm", SWAP)
@@ -308,6 +309,26 @@ def test_publishing_keeps_what_the_file_already_says(make_file: MakeFile, tmp_pa
         ("unknown_signer", ["compositeWithTrainedAlgorithmicMedia"])
     ]
     assert found.actions == ["c2pa.opened", "c2pa.edited"]
+
+
+def test_publishing_keeps_what_a_sidecar_says(make_file: MakeFile, tmp_path: Path, forger: Identity) -> None:
+    film, out, broken = tmp_path / "film.mkv", tmp_path / "out.mkv", tmp_path / "broken.mkv"
+    sign(make_file("a.mkv"), film, SWAP, identity=forger)
+    publish(film, out, CAMERA)
+    (part,) = read(out).ingredients
+    assert (part.state, part.signer) == ("unknown_signer", forger.name)
+    assert part.digital_source_types == ["compositeWithTrainedAlgorithmicMedia"]
+    film.write_bytes(film.read_bytes() + b"!")
+    publish(film, broken, CAMERA)
+    assert (read(broken).state, read(broken).sound) == ("trusted", False)
+    assert "assertion.dataHash.mismatch" in read(broken).ingredients[0].problems
+
+
+def test_a_garbled_sidecar_does_not_stop_publishing(make_file: MakeFile, tmp_path: Path) -> None:
+    film, out = make_file("film.mkv"), tmp_path / "out.mkv"
+    film.with_suffix(".c2pa").write_bytes(b"garbage")
+    publish(film, out, CAMERA)
+    assert [(part.title, part.state) for part in read(out).ingredients] == [("film.mkv", "absent")]
 
 
 def test_publishing_without_a_source_type_claims_no_origin(make_file: MakeFile, tmp_path: Path) -> None:

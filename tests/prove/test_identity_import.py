@@ -1,5 +1,7 @@
 """Identities under a name of their own, and those brought along: one clear line for everything that can be wrong."""
 
+import datetime as dt
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -214,6 +216,14 @@ def test_exported_key_moves_to_another_computer(tmp_path: Path, monkeypatch: pyt
     assert copy.stat().st_mode & 0o077 == 0
     monkeypatch.setenv("LIKENESS_HOME", str(tmp_path / "elsewhere"))
     assert import_key("press", copy, copy, b"secret") == made
+
+
+def test_imported_identity_that_has_run_out_is_named(tmp_path: Path, authority: Authority) -> None:
+    end = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1.5)
+    import_key("press", *_files(tmp_path, authority, KEYS["es256"](), end=end))
+    time.sleep(1.6)
+    with pytest.raises(CredentialError, match="“press” ran out on"):
+        signing_identity("press")
 
 
 def test_imported_key_is_for_its_owner_only(tmp_path: Path, authority: Authority) -> None:

@@ -139,9 +139,9 @@ def read(path: Path) -> Credentials:
     try:
         store = read_store(path)
         found = _read(path, trust, None)
-        sidecar = find_sidecar(path) if found.state == "absent" else None
-        if sidecar is not None:
-            found = _read(path, trust, read_sidecar(sidecar)).model_copy(update={"sidecar": True})
+        beside = _store_beside(path) if found.state == "absent" else None
+        if beside is not None:
+            found = _read(path, trust, beside).model_copy(update={"sidecar": True})
     except CredentialError as error:
         return Credentials(state="invalid", problems=[_OVERSIZED], reason=str(error))
     return found if found.sidecar else _with_boxes(path, found, embedded=store is not None)
@@ -153,9 +153,7 @@ def read_manifest_bytes(path: Path) -> bytes | None:
     Raises BadMediaError where the file cannot be opened, CredentialError where the store is over 64 MiB.
     """
     store = read_store(path)
-    if store is None and (sidecar := find_sidecar(path)) is not None:
-        return read_sidecar(sidecar)
-    return store
+    return _store_beside(Path(path)) if store is None else store
 
 
 def read_detached(manifest: bytes, path: Path | None = None) -> Credentials:
@@ -178,6 +176,24 @@ def read_detached(manifest: bytes, path: Path | None = None) -> Credentials:
         if state == "invalid" and not [code for code in problems if code != "signingCredential.untrusted"]:
             state = "unknown_signer" if problems or found.known_by is None else "trusted"
     return found.model_copy(update={"state": state, "problems": problems, "notices": notices})
+
+
+def _store_beside(path: Path) -> bytes | None:
+    """The manifest store in the sidecar of ``path``. A clip.c2pa that binds another clip.* is not this file's."""
+    sidecar = find_sidecar(path)
+    if sidecar is None:
+        return None
+    store = read_sidecar(sidecar)
+    if sidecar.stem == path.stem and not _binds(store, path):
+        namesakes = [other for other in path.parent.iterdir() if other.stem == path.stem and _any_media_type(other)]
+        if any(_binds(store, other) for other in namesakes if other != path):
+            return None
+    return store
+
+
+def _binds(store: bytes, path: Path) -> bool:
+    found = _read(path, Trust({}, {}), store)
+    return found.manifest is not None and not any(code.startswith(_CONTENT_HASHES) for code in found.problems)
 
 
 def _read(path: Path | None, trust: Trust, manifest: bytes | None) -> Credentials:
@@ -348,6 +364,10 @@ def _builder(
         return builder
     parent = {"title": ingredient.name, "relationship": "parentOf", "label": PARENT, "instance_id": PARENT}
     try:
+        beside = _store_beside(ingredient) if read_store(ingredient) is None else None
+        if beside is not None:
+            builder.close()
+            return _builder_beside(manifest, parent, ingredient, beside, context)
         with ingredient.open("rb") as content:
             builder.add_ingredient(parent, _media_type(ingredient) or _UNKNOWN_TYPE, content)
     except OSError as error:
@@ -355,9 +375,27 @@ def _builder(
         raise CredentialError(
             f"The source {ingredient} cannot be read ({error.strerror or error}). Keep it in place until the end."
         ) from error
-    except c2pa.C2paError:
+    except (c2pa.C2paError, BadMediaError):
         builder.close()
         return c2pa.Builder(manifest | {"ingredients": [parent]}, context=context)
+    return builder
+
+
+def _builder_beside(
+    manifest: dict[str, Any], parent: dict[str, Any], ingredient: Path, store: bytes, context: c2pa.Context
+) -> c2pa.Builder:
+    """The claim with a parent whose credentials lie beside it, as the SDK takes over only those inside a file."""
+    kind = _any_media_type(ingredient) or _UNKNOWN_TYPE
+    with ingredient.open("rb") as content, c2pa.Reader(kind, content, store, context=context) as reader:
+        report = json.loads(reader.json())
+    name = f"{PARENT}{SIDECAR_SUFFIX}"
+    parent = parent | {
+        "active_manifest": report["active_manifest"],
+        "validation_results": report["validation_results"],
+        "manifest_data": {"format": _STORE_TYPE, "identifier": name},
+    }
+    builder = c2pa.Builder(manifest | {"ingredients": [parent]}, context=context)
+    builder.add_resource(name, io.BytesIO(store))
     return builder
 
 

@@ -65,8 +65,13 @@ def signing_identity(name: str | None = None) -> Identity:
     name = name or default_name()
     if name == LOCAL:
         return local_identity()
-    folder = _existing(name)
-    return _current(folder, IdentitySettings(), dt.datetime.now(dt.UTC))
+    now = dt.datetime.now(dt.UTC)
+    identity = _current(_existing(name), IdentitySettings(), now)
+    if identity.expires <= now:
+        raise CredentialError(
+            f"The certificate of “{name}” ran out on {identity.expires:%Y-%m-%d}. Import a new one under another name."
+        )
+    return identity
 
 
 def local_identity(settings: IdentitySettings | None = None, now: dt.datetime | None = None) -> Identity:
