@@ -62,7 +62,7 @@ CANDIDATES: dict[str, Cut] = {
 def _jpeg(quality: int) -> Operation:
     def encode(image: np.ndarray, _: np.random.Generator) -> np.ndarray:
         coded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        return np.ascontiguousarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1])
+        return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1].copy()
 
     return encode
 

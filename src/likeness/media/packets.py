@@ -108,9 +108,12 @@ class _NalUnits:
         if codec not in ("h264", "hevc"):
             return None
         if header[:1] != b"\x01" or len(header) < 23:
-            return cls(0, codec, frozenset(_at_start_codes(header)))
-        sets = _hevc_sets(header) if codec == "hevc" else _h264_sets(header)
-        return cls((header[21 if codec == "hevc" else 4] & 3) + 1, codec, frozenset(sets))
+            units, length_bytes = _at_start_codes(header), 0
+        else:
+            units = _hevc_sets(header) if codec == "hevc" else _h264_sets(header)
+            length_bytes = (header[21 if codec == "hevc" else 4] & 3) + 1
+        sets = (7, 8) if codec == "h264" else (32, 33, 34)
+        return cls(length_bytes, codec, frozenset(unit for unit in units if _kind(unit, codec) in sets))
 
     def bare(self, content: bytes) -> bytes:
         """The units that say what is seen, each after its length in four bytes."""
@@ -119,9 +122,12 @@ class _NalUnits:
         return b"".join(len(unit).to_bytes(4, "big") + unit for unit in kept)
 
     def _dispensable(self, unit: bytes) -> bool:
-        kind = unit[0] & 31 if self.codec == "h264" else unit[0] >> 1 & 63
         dropped = (6, 9, 12) if self.codec == "h264" else (35, 38, 39, 40)  # messages, delimiters, filler
-        return kind in dropped or unit in self.parameter_sets
+        return _kind(unit, self.codec) in dropped or unit in self.parameter_sets
+
+
+def _kind(unit: bytes, codec: str) -> int:
+    return unit[0] & 31 if codec == "h264" else unit[0] >> 1 & 63
 
 
 def _at_lengths(content: bytes, length_bytes: int) -> Iterator[bytes]:
@@ -149,7 +155,8 @@ def _h264_sets(header: bytes) -> Iterator[bytes]:
         for _ in range(count):
             start = position + 2
             position = start + int.from_bytes(header[position:start], "big")
-            yield header[start:position].rstrip(b"\0")
+            if unit := header[start:position].rstrip(b"\0"):
+                yield unit
 
 
 def _hevc_sets(header: bytes) -> Iterator[bytes]:
@@ -163,7 +170,8 @@ def _hevc_sets(header: bytes) -> Iterator[bytes]:
             position = start + int.from_bytes(header[position:start], "big")
             if start > len(header):
                 return
-            yield header[start:position].rstrip(b"\0")
+            if unit := header[start:position].rstrip(b"\0"):
+                yield unit
 
 
 def _without_adts(content: bytes) -> bytes:

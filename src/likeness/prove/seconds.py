@@ -1,6 +1,6 @@
 """Hash lists: which seconds of a clip are still bit for bit what was published.
 
-The coded packets of pictures and of sound are hashed apart, one SHA-256 for each second on the clip's own clock. The
+The coded packets of pictures and of sound are hashed apart, one SHA-256 for each second. The
 container is left out, so that stripping metadata or moving the streams from mp4 to mkv and back changes nothing, while
 any new encoding changes its second. A second is found again by its packets and not by its time: a trimmed or rearranged
 copy still shows which of its seconds are ours. The list is signed like the credentials, over its canonical JSON.
@@ -214,13 +214,15 @@ class _Packets:
 
 
 def _track(clip: Clip, track: Track) -> _Packets:
+    """The packets in order. A track that starts about at 0 s starts there: muxers shift it by the priming of AAC."""
     read = [(packet.time_s, hashlib.sha256(packet.content).digest()) for packet in coded_packets(clip, track)]
     read.sort(key=lambda packet: packet[0])  # stable: packets of one time stay in stored order
-    return _Packets([time_s for time_s, _ in read], [digest for _, digest in read])
+    start_s = read[0][0] if read and abs(read[0][0]) < _CLOCK_S else 0.0
+    return _Packets([time_s - start_s for time_s, _ in read], [digest for _, digest in read])
 
 
 def _seconds(track: _Packets) -> tuple[SecondHash | None, ...]:
-    """What begins before 0 s (the priming of AAC) counts to the first second."""
+    """The packets by the second in which they begin; what begins before 0 s counts to the first."""
     groups: dict[int, list[bytes]] = defaultdict(list)
     for time_s, digest in zip(track.times_s, track.digests, strict=True):
         groups[max(int(round(time_s, 3)), 0)].append(digest)  # mkv rounds to milliseconds, so all do
