@@ -9,7 +9,7 @@ from likeness.actors.take import ComputerGraphicsNote
 from likeness.bench.swap_quality import NEAREST, NEAREST_PIECEWISE, SWAP, UNCHANGED, label_free, main, score_swap
 from likeness.errors import BadMediaError
 from likeness.footage import footage
-from likeness.make.label import SyntheticLabel
+from likeness.make.label import labelled
 from likeness.media.clip import open_clip
 from likeness.media.writer import write_clip
 
@@ -68,8 +68,8 @@ def test_clips_of_different_takes_are_refused(clips: dict[str, Path], tmp_path: 
 def test_the_label_is_left_out_and_nothing_else() -> None:
     free = label_free((200, 300))
     plain = np.full((200, 300, 3), 128, np.uint8)
-    labelled = SyntheticLabel("swap").draw(plain, 0.0)
-    assert np.array_equal(labelled[free == 1], plain[free == 1])
+    drawn = labelled(plain)
+    assert np.array_equal(drawn[free == 1], plain[free == 1])
     assert 0 < (free == 0).mean() < 0.05
     assert free[:100, 150:].min() == 0
     assert free[100:].min() == 1

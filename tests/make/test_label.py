@@ -13,10 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from likeness.errors import CredentialError, LikenessError, SettingsError, StorageError
+from likeness.errors import BadMediaError, CredentialError, LikenessError, SettingsError, StorageError
 from likeness.files import sha256_of
 from likeness.make import consent
-from likeness.make.label import LabelSettings, SyntheticLabel
+from likeness.make.label import LabelSettings, SyntheticLabel, labelled
 from likeness.media.clip import open_clip
 from likeness.media.frame import Frame
 from likeness.media.writer import WriterSettings, write_clip, write_picture
@@ -41,7 +41,7 @@ def _write(path: Path, label: SyntheticLabel, crf: int = 23) -> None:
 
 def _likeness_to_label(image: np.ndarray) -> float:
     """Correlation of the top right corner with the label drawn on mid grey, in [-1, 1]."""
-    reference = SyntheticLabel("swap").draw(np.full_like(image, 128), 0.0)
+    reference = labelled(np.full_like(image, 128))
     rows, columns = np.nonzero((reference != 128).any(axis=2))
     place = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1, 1]
     return float(np.corrcoef(image[place].ravel(), reference[place].ravel())[0, 1])
@@ -61,12 +61,12 @@ def test_every_frame_of_a_written_clip_carries_it(tmp_path: Path, crf: int, leas
 @settings(max_examples=60, deadline=None)
 def test_letters_are_tall_enough_bright_on_dark_and_top_right(height: int, width: int, level: int) -> None:
     image = np.full((height, width, 3), level, np.uint8)
-    drawn = SyntheticLabel("swap").draw(image, 0.0)[..., 0]
+    drawn = labelled(image)[..., 0]
     assert (image == level).all(), "the frame given must stay as it was"
-    letters = SyntheticLabel("swap").draw(np.zeros_like(image), 0.0)[..., 0] > 128
+    letters = labelled(np.zeros_like(image))[..., 0] > 128
     rows, columns = np.nonzero(letters)
     assert rows.max() - rows.min() + 1 >= 0.05 * min(height, width)
-    plate = (SyntheticLabel("swap").draw(np.full_like(image, 255), 0.0)[..., 0] < 60) & ~letters
+    plate = (labelled(np.full_like(image, 255))[..., 0] < 60) & ~letters
     assert drawn[letters].mean() - drawn[plate].mean() > 120
     rows, columns = np.nonzero(plate)
     assert columns.min() + columns.max() >= width - 1, "in the right half"
@@ -76,7 +76,7 @@ def test_letters_are_tall_enough_bright_on_dark_and_top_right(height: int, width
 @pytest.mark.parametrize("shape", [(1, 1), (2, 300), (300, 2), (8, 8), (16, 16), (4320, 7680)])
 def test_any_size_is_labelled(shape: tuple[int, int]) -> None:
     image = np.full((*shape, 3), 128, np.uint8)
-    drawn = SyntheticLabel("swap").draw(image, 0.0)
+    drawn = labelled(image)
     assert drawn.shape == image.shape
     assert drawn.dtype == np.uint8
     assert (drawn != image).any()
@@ -97,7 +97,7 @@ def test_the_written_clip_is_signed_and_recorded(tmp_path: Path) -> None:
     _write(tmp_path / "out.mp4", SyntheticLabel("swap", source=source, model="model-1", consent=record))
     found = read(tmp_path / "out.mp4")
     assert found.state == "trusted"
-    assert found.actions == ["c2pa.opened", "c2pa.edited"]
+    assert found.actions == ["c2pa.opened", "c2pa.edited", "c2pa.watermarked.bound"]
     assert found.digital_source_types == ["compositeWithTrainedAlgorithmicMedia"]
     assert [(part.title, part.state) for part in found.ingredients] == [("source.mp4", "trusted")]
     assert found.provenance["consent_sha256"] == record.digest()
@@ -137,13 +137,22 @@ def _damage_ledger(tmp_path: Path) -> None:
     (home() / "ledger.sqlite").write_text("garbage" * 1000)
 
 
+def _damage_store(tmp_path: Path) -> None:
+    (home() / "store.sqlite").write_text("garbage" * 1000)
+
+
 def _remove_source(tmp_path: Path) -> None:
     (tmp_path / "source.mp4").unlink()
 
 
 @pytest.mark.parametrize(
     ("damage", "error"),
-    [(_damage_identity, CredentialError), (_damage_ledger, StorageError), (_remove_source, CredentialError)],
+    [
+        (_damage_identity, CredentialError),
+        (_damage_ledger, StorageError),
+        (_damage_store, StorageError),
+        (_remove_source, BadMediaError),
+    ],
 )
 def test_nothing_is_written_where_any_step_fails(tmp_path: Path, damage, error: type[LikenessError]) -> None:
     _write(tmp_path / "source.mp4", SyntheticLabel("actor"))

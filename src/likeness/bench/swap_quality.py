@@ -24,7 +24,7 @@ from likeness.faces.finder import FaceFinder
 from likeness.faces.hull import hull_mask
 from likeness.faces.tracker import Tracker
 from likeness.files import write_text
-from likeness.make.label import SyntheticLabel
+from likeness.make.label import labelled
 from likeness.media.clip import Clip, Frame, open_clip
 from likeness.progress import tracked
 
@@ -195,11 +195,10 @@ class _Judge:
 
 def label_free(shape: tuple[int, int]) -> np.ndarray:
     """float32 (height, width): 1 where the visible label leaves a picture of this ``shape`` alone, else 0."""
-    label = SyntheticLabel("swap")
     free = np.ones(shape, np.float32)
     for level in (0, 255):
         plain = np.full((*shape, 3), level, np.uint8)
-        free[np.abs(label.draw(plain, 0.0).astype(int) - plain).max(axis=2) > _LABEL_EDGE] = 0
+        free[np.abs(labelled(plain).astype(int) - plain).max(axis=2) > _LABEL_EDGE] = 0
     return free
 
 

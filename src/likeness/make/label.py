@@ -1,7 +1,7 @@
-"""What makes an output recognisable as synthetic: the visible label, then credentials, then a line in the ledger.
+"""What makes an output recognisable as synthetic: visible label, watermark, fingerprint, credentials, and a record.
 
 The writer of footage takes a ``SyntheticLabel`` for whatever MAKE produces: ``draw`` runs on every frame, ``seal`` on
-the finished temporary file. Any failure raises before the output takes its name, so nothing leaves half labelled. None
+the finished temporary file. The watermark lies over the label, so that painting the label out shows as an alteration. Any failure raises before the output takes its name, so nothing leaves half labelled. None
 of it can be switched off. The text follows the EU Code of Practice on AI labelling (2026: "AI", embedded, unobstructed,
 top right) and GB 45438-2025 (height at least 5 % of the shorter side; ``AIGC`` metadata as JSON).
 """
@@ -18,17 +18,14 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from likeness import __version__
-from likeness.errors import CredentialError, SettingsError
-from likeness.files import sha256_of
+from likeness.errors import SettingsError
 from likeness.make.consent import Consent
-from likeness.prove import credentials
-from likeness.prove.credentials import Claim, DigitalSourceType
-from likeness.prove.identity import local_identity
-from likeness.prove.ledger import Entry, Ledger
+from likeness.prove.claim import Claim, DigitalSourceType
+from likeness.prove.publish import Provenance, Publication
 
 Making = Literal["swap", "reenact", "portrait", "actor"]
 
-TEXT = "AI"
+TEXT: Literal["AI"] = "AI"
 MIN_HEIGHT = 0.05  # of the shorter side: GB 45438-2025
 _MIN_TEXT_PX = 8  # below that the letters run together; on tiny pictures the label is larger than its share
 _PLATE_OPACITY = 0.85  # white on it keeps a contrast of 14 : 1 over white, far above the 4.5 : 1 of WCAG 2.2
@@ -70,15 +67,11 @@ class SyntheticLabel:
     consent: Consent | None = None
     settings: LabelSettings = LabelSettings()
     identifier: str = field(default_factory=lambda: str(uuid.uuid4()))
+    publication: Publication = field(default_factory=Publication, repr=False, compare=False)
 
     def draw(self, image: np.ndarray, time_s: float) -> np.ndarray:
-        """``image`` uint8 RGB (H, W, 3) with the visible label, as a new array; the same at every time."""
-        height, width = image.shape[:2]
-        plate, opacity, top, left = _plate(height, width, self.settings.height)
-        labelled = image.copy()
-        place = labelled[top : top + plate.shape[0], left : left + plate.shape[1]]
-        place[:] = np.rint(place * (1.0 - opacity) + plate * opacity).astype(np.uint8)
-        return labelled
+        """``image`` uint8 RGB (H, W, 3) with the visible label and the watermark, as a new array."""
+        return self.publication.mark(labelled(image, self.settings), time_s, label_free=image)
 
     def metadata(self) -> dict[str, str]:
         """Container tags: a sentence for people, and the JSON of GB 45438-2025 (``Label`` 1: known to be synthetic)."""
@@ -88,36 +81,25 @@ class SyntheticLabel:
         return {"comment": f"AI: {_CLAIMS[self.making][1]}, made with {producer}", "AIGC": json.dumps(aigc)}
 
     def seal(self, path: Path, destination: Path) -> None:
-        """Sign the finished file at ``path`` in place, then record it under ``destination``, the name it will take.
+        """Hash, sign and record the finished file at ``path`` in place; ``destination`` is the name it will take.
 
-        Raises CredentialError or StorageError; the caller must then discard ``path``. The ledger comes last: a line too
-        many, if the rename after it fails, does no harm, but no output may be without one.
+        Raises CredentialError, BadMediaError or StorageError; the caller must then discard ``path``.
         """
-        identity = local_identity()
         source_type, change = _CLAIMS[self.making]
         digest = self.consent.digest() if self.consent else None
         claim = Claim(source_type=source_type, change=change, title=destination.name, consent_sha256=digest)
-        credentials.sign(path, path, claim, ingredient=self.source, identity=identity)
-        entry = Entry(
-            output_sha256=sha256_of(path),
-            path=str(destination.absolute()),
-            kind=self.making,
-            signer=identity.name,
-            model=self.model,
-            source_sha256=self._source_sha256(),
-            consent_sha256=digest,
-        )
-        Ledger().record(entry)
+        provenance = Provenance(self.making, parent=self.source, model=self.model, label=TEXT)
+        self.publication.release(path, destination, claim, provenance)
 
-    def _source_sha256(self) -> str | None:
-        if self.source is None:
-            return None
-        try:
-            return sha256_of(self.source)
-        except OSError as error:
-            raise CredentialError(
-                f"The source {self.source} cannot be read ({error.strerror}). Keep it in place until the end."
-            ) from error
+
+def labelled(image: np.ndarray, settings: LabelSettings = LabelSettings()) -> np.ndarray:
+    """``image`` uint8 RGB (H, W, 3) with the visible label, as a new array."""
+    height, width = image.shape[:2]
+    plate, opacity, top, left = _plate(height, width, settings.height)
+    drawn = image.copy()
+    place = drawn[top : top + plate.shape[0], left : left + plate.shape[1]]
+    place[:] = np.rint(place * (1.0 - opacity) + plate * opacity).astype(np.uint8)
+    return drawn
 
 
 @lru_cache(maxsize=8)

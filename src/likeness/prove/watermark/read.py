@@ -1,0 +1,141 @@
+"""Reading: from pictures and clips back to the identifier, or the honest answer that no mark was found.
+
+The evidence of many frames adds up before anything is decided: soft chips are averaged over a window of frames, and the
+windows once more over the whole clip. A reading counts only if the message's check holds and the tile it stands for
+stands out of the folded evidence; chance readings then stay away (docs/watermark.md has the count).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from likeness.media.clip import Clip
+from likeness.prove.watermark import networks
+from likeness.prove.watermark.carrier import despread, tile
+from likeness.prove.watermark.mark import SMALLEST
+from likeness.prove.watermark.message import VERSION, MarkId, decode
+from likeness.prove.watermark.place import WHOLE, Place, find, fold, refined, upright
+from likeness.prove.watermark.strength import WORKING_SIZE, luminance
+
+
+@dataclass(frozen=True)
+class ReadSettings:
+    """``least_score``: agreement of the folded evidence with the tile read, in standard deviations of chance.
+
+    ``least_peak``: of the synchronisation pattern, for a place to be worth a closer look. Of a clip, ``windows`` evenly
+    spread parts of ``window_frames`` frames are read.
+    """
+
+    least_score: float = 7.0
+    least_peak: float = 4.5
+    windows: int = 4
+    window_frames: int = 25
+
+
+@dataclass(frozen=True)
+class MarkReading:
+    """What was read. ``score`` is in standard deviations of chance (0 where nothing was found).
+
+    ``version`` other than ours means that a later Likeness wrote the mark. ``also`` holds further identifiers found in
+    other parts of a clip; ``place`` says how the picture lies on the marked original.
+    """
+
+    state: Literal["found", "absent"]
+    mark_id: MarkId | None = None
+    version: int | None = None
+    score: float = 0.0
+    mirrored: bool = False
+    frames_read: int = 1
+    also: tuple[MarkId, ...] = ()
+    place: Place | None = field(default=None, repr=False)
+
+
+def read_picture(image: np.ndarray, settings: ReadSettings | None = None) -> MarkReading:
+    """Read the mark of ``image`` uint8 RGB (H, W, 3)."""
+    return read_frames([image], settings)
+
+
+def read_clip(clip: Clip, settings: ReadSettings | None = None) -> MarkReading:
+    """Read the mark of ``clip``, a picture or a video; sound has none. Raises BadMediaError where it cannot be
+    decoded."""
+    settings = settings or ReadSettings()
+    read = list[MarkReading]()
+    kept = list[np.ndarray]()
+    for images in _windows(clip, settings):
+        read.append(read_frames(images, settings))
+        kept += images[:: max(1, settings.windows)]
+    frames = sum(reading.frames_read for reading in read)
+    found = sorted((reading for reading in read if reading.state == "found"), key=lambda reading: -reading.score)
+    if not found and len(read) > 1:
+        found = [reading for reading in [read_frames(kept, settings)] if reading.state == "found"]
+    if not found:
+        return MarkReading("absent", frames_read=frames)
+    others = {reading.mark_id for reading in found if reading.mark_id and reading.mark_id != found[0].mark_id}
+    return replace(found[0], frames_read=frames, also=tuple(sorted(others)))
+
+
+def read_frames(images: Sequence[np.ndarray], settings: ReadSettings | None = None) -> MarkReading:
+    """Read the one mark of frames uint8 RGB (H, W, 3) that lie alike; their evidence is averaged.
+
+    In place first, then where the synchronisation pattern shows, then both in the mirror.
+    """
+    settings = settings or ReadSettings()
+    seen = [luminance(image) for image in images if min(image.shape[:2]) >= SMALLEST]
+    if not seen:
+        return MarkReading("absent", frames_read=0)
+    for mirrored in (False, True):
+        if mirrored:
+            seen = [np.ascontiguousarray(frame[:, ::-1]) for frame in seen]
+        for place, folded in _folded(seen, settings):
+            message = decode(despread(folded))
+            score = agreement(folded, tile(message)) if message else 0.0
+            if message and score >= settings.least_score:
+                known = message.mark_id if message.version == VERSION else None
+                return MarkReading("found", known, message.version, score, mirrored, len(seen), (), place)
+    return MarkReading("absent", frames_read=len(seen))
+
+
+def _folded(seen: Sequence[np.ndarray], settings: ReadSettings) -> Iterator[tuple[Place, np.ndarray]]:
+    """The folded tile (32, 32) for each place that the frames may have on the original.
+
+    What was cropped is brought upright and looked at anew: chips that straddle the reader's own grid read badly.
+    """
+    odds = _chip_odds(seen)
+    yield WHOLE, fold(odds)
+    for place in find(odds, settings.least_peak):
+        moved = _chip_odds([upright(frame, place, WORKING_SIZE)[0] for frame in seen])
+        rest = refined(moved)
+        yield place.then(rest), fold(moved, rest)
+
+
+def _chip_odds(seen: Sequence[np.ndarray]) -> np.ndarray:
+    odds = np.mean([networks.chip_odds(frame) for frame in seen], axis=0)
+    return odds - odds.mean()
+
+
+def agreement(folded: np.ndarray, expected: np.ndarray) -> float:
+    """Correlation of two tiles (32, 32) in standard deviations of what chance gives: up to 32."""
+    norm = float(np.linalg.norm(folded) * np.linalg.norm(expected))
+    return float(np.vdot(folded, expected)) / norm * np.sqrt(folded.size) if norm > 0 else 0.0
+
+
+def _windows(clip: Clip, settings: ReadSettings) -> Iterator[list[np.ndarray]]:
+    """The frames of each window; windows of a short clip do not overlap."""
+    if clip.kind == "sound":
+        return
+    if clip.kind == "picture" or not clip.frame_rate or not clip.duration_s:
+        yield [frame.image for frame in clip.frames()][: settings.window_frames]
+        return
+    length = settings.window_frames / float(clip.frame_rate)
+    count = max(1, min(settings.windows, int(clip.duration_s / length)))
+    step = (clip.duration_s - length) / (count - 1) if count > 1 else 0.0
+    for i in range(count):
+        start = max(i * step, 0.0)
+        images = []
+        for frame in clip.frames(start, start + length):
+            images.append(frame.image)
+            if len(images) == settings.window_frames:
+                break
+        yield images
