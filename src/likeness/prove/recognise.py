@@ -23,6 +23,7 @@ from likeness.prove.watermark.tamper import TamperReading, look_at_frames
 Agreement = Literal["match", "differs", "cannot_tell"]
 
 _MOST_COMPARED = 64  # moments of a clip compared one by one with a work
+_LEAST_ALIKE = 1 / 8  # of a clip's moments: of four asked a second one lies near the stored one, and some are flat
 _SINGLE_LOOKS = 3  # in a clip with more looks than this, two have to agree on an alteration: any one may err
 
 
@@ -152,14 +153,14 @@ def agreement(work: Work | None, matches: Sequence[Match], moments: Sequence[Sec
         return "cannot_tell"
     if any(_same(match.work, work) for match in matches):
         return "match"
-    bits = nearest_bits(moments, work.fingerprints)
-    if bits is None:
+    alike = share_alike(moments, work.fingerprints)
+    if alike is None:
         return "cannot_tell"
-    return "match" if bits <= MATCH_BITS else "differs"
+    return "match" if alike >= _LEAST_ALIKE else "differs"
 
 
-def nearest_bits(asked: Sequence[SecondFingerprint], stored: Sequence[SecondFingerprint]) -> int | None:
-    """How far a typical moment of ``asked`` lies from the nearest stored hash, in bits of 256; None if all are flat."""
+def share_alike(asked: Sequence[SecondFingerprint], stored: Sequence[SecondFingerprint]) -> float | None:
+    """Which share of the moments of ``asked`` matches some moment of ``stored``, in [0, 1]; None if all are flat."""
     known = words([made.hash for moment in stored for made in moment.views.values() if made.usable])
     if not len(known):
         return None
@@ -169,7 +170,7 @@ def nearest_bits(asked: Sequence[SecondFingerprint], stored: Sequence[SecondFing
         own = words([made.hash for made in moment.views.values() if made.usable])
         if len(own):
             nearest.append(int(np.bitwise_count(own[:, None] ^ known[None]).sum(axis=2).min()))
-    return int(np.median(nearest)) if nearest else None
+    return float(np.mean(np.array(nearest) <= MATCH_BITS)) if nearest else None
 
 
 def _ordered(matches: Sequence[Match], marked: Work | None) -> list[Match]:

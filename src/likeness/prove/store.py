@@ -40,6 +40,7 @@ _APPLICATION = 0x4C494B45  # "LIKE": tells our file from other people's database
 _SCHEMA_VERSION = 1
 _PAGE = 4096  # hashes
 _ASKED_EVERY = 3  # of the moments of a clip that are searched for; with four a second every phase of it comes up
+_FEW_ASKED = 24  # moments, six seconds: up to here all are searched for, as a third may miss a lively clip
 _MOST_PAIRS = 4  # view pairs that a clip is laid along a work with
 
 # What is known of each hash: its work, its time in the work in milliseconds, its view and its quality.
@@ -243,7 +244,7 @@ class Store:
             if connection is None:
                 return []
             pairs: dict[tuple[int, bool], Counter[ViewPair]] = defaultdict(Counter)
-            step = _ASKED_EVERY if len(seconds) > 2 * _ASKED_EVERY else 1
+            step = _ASKED_EVERY if len(seconds) > _FEW_ASKED else 1
             names = _view_names(connection)
             for hits in self._search(connection, seconds[::step]):
                 keys = hits.owners["work"] << 16 | hits.owners["view"]
