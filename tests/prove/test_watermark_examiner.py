@@ -1,0 +1,74 @@
+"""The watermark as evidence: what its record says, only over the picture it was made for."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from published import portrait, publish, save
+
+from likeness.examiner import Finding
+from likeness.faces.face import Face, Track
+from likeness.media.clip import open_clip
+from likeness.prove.credentials_examiner import CredentialsExaminer
+from likeness.prove.recognise import Look
+from likeness.prove.store import Store
+from likeness.prove.watermark.mark import Marker
+from likeness.prove.watermark.tamper import TamperReading
+from likeness.prove.watermark_examiner import WatermarkExaminer, _altered_face
+
+
+def examine(path: Path) -> Finding:
+    (finding,) = WatermarkExaminer().examine(open_clip(path), [])
+    assert (finding.llr is None) == (finding.abstained is not None)
+    assert "\n" not in finding.text
+    return finding
+
+
+def test_mark_of_a_synthetic_work_speaks_strongly_but_within_bounds(tmp_path: Path) -> None:
+    work = publish(tmp_path / "swap.png", portrait())
+    finding = examine(save(tmp_path / "copy.jpg", work.marked[0], quality=75))
+    assert finding.llr == WatermarkExaminer.bound <= CredentialsExaminer.known
+    assert work.mark_id in finding.text
+    assert finding.details["agreement"] == "match"
+
+
+def test_copied_mark_is_no_evidence(tmp_path: Path) -> None:
+    work = publish(tmp_path / "swap.png", portrait())
+    finding = examine(save(tmp_path / "other.png", Marker(work.mark_id).mark(portrait(4))))
+    assert finding.llr is None
+    assert "may be a copy" in finding.text
+
+
+def test_published_footage_is_no_evidence(tmp_path: Path) -> None:
+    work = publish(tmp_path / "news.png", portrait(), "digitalCapture", "published")
+    finding = examine(save(tmp_path / "copy.png", work.marked[0]))
+    assert finding.llr is None
+    assert "not a measurement" in finding.text
+
+
+def test_unknown_mark_is_no_evidence(tmp_path: Path) -> None:
+    finding = examine(save(tmp_path / "a.png", Marker("0123456789").mark(portrait())))
+    assert finding.llr is None
+    assert "does not know it" in finding.text
+
+
+def test_no_mark_says_nothing(tmp_path: Path) -> None:
+    finding = examine(save(tmp_path / "a.png", portrait()))
+    assert finding.llr is None
+    assert "says nothing" in finding.text
+
+
+def test_store_that_cannot_be_read_is_the_reason(tmp_path: Path) -> None:
+    work = publish(tmp_path / "swap.png", portrait())
+    Store().path.write_text("no database " * 100)
+    finding = examine(work.path)
+    assert finding.llr is None
+    assert "damaged" in finding.text
+
+
+@pytest.mark.parametrize(("region", "concerned"), [((0, 0, 60, 60), True), ((0, 0, 12, 12), False)])
+def test_altered_region_counts_where_it_takes_up_the_face(region: tuple, concerned: bool) -> None:
+    face = Face(0, 1.0, (10, 10, 70, 70), np.zeros((68, 2), np.float32), 0.9, 0, 0, 0, 0.5)
+    looks = [Look(1.2, TamperReading("altered", 0.9, [region]))]
+    assert (_altered_face(looks, [Track(1, [face])]) == region) is concerned
+    assert _altered_face(looks, []) is None
