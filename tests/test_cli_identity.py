@@ -74,6 +74,7 @@ def test_sidecar_is_announced(tmp_path: Path) -> None:
         (("-o", "out.jpg", "--source-type", "truth"), SettingsError, "Choose one of: digitalCapture"),
         (("-o", "out.jpg", "--identity", "nobody"), CredentialError, "no identity “nobody”"),
         (("-o", "out.jpg", "--ingredient", "gone.jpg"), CredentialError, "cannot be read"),
+        (("-o", "out.png"), SettingsError, "end in the same way"),
         (("-o", "folder"), StorageError, "is a folder"),
     ],
 )

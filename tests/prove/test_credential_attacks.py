@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from likeness.errors import CredentialError, SettingsError
+from likeness.prove import media_kinds
 from likeness.prove.credentials import Claim, publish, read, read_detached, read_manifest_bytes, sign
 from likeness.prove.identity import local_identity, new_identity
 from likeness.prove.signer import OFFLINE, Identity, signer_of
@@ -206,6 +207,15 @@ def test_sidecar_binds_every_byte(make_file: MakeFile, tmp_path: Path, name: str
     for changed in (content + b"\0", content[:-1], content[:99] + bytes([content[99] ^ 1]) + content[100:]):
         out.write_bytes(changed)
         assert read(out).problems == ["assertion.dataHash.mismatch"]
+
+
+@pytest.mark.parametrize("suffix", sorted(media_kinds._BESIDE))
+def test_sidecars_serve_every_kind_that_has_no_place_inside(tmp_path: Path, suffix: str) -> None:
+    """The SDK takes their bytes as they are, so any will do."""
+    path, out = tmp_path / f"a{suffix}", tmp_path / f"out{suffix}"
+    path.write_bytes(bytes(range(256)) * 4)
+    assert publish(path, out, CAMERA) == tmp_path / "out.c2pa"
+    assert (read(out).state, read(out).sidecar) == ("trusted", True)
 
 
 def test_sidecar_overwritten_by_a_forger_shows_the_forger(

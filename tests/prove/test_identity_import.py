@@ -179,6 +179,15 @@ def test_new_identities_have_their_names_and_can_be_in_use(make_file: MakeFile) 
     assert identity_names() == ["Zoës desk", "local"]
 
 
+def test_expired_leaf_is_renewed_for_as_long_as_before() -> None:
+    second = 1 / 365.25 / 86400
+    first = new_identity("press", IdentitySettings(leaf_years=second))
+    time.sleep(2.1)
+    second_one = signing_identity("press")
+    assert second_one.key_pem != first.key_pem
+    assert dt.timedelta(0) < second_one.expires - first.expires < dt.timedelta(hours=3)
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "../up", "a/b", ".hidden", "x" * 65, "a\nb", "dot.", "a\0b"])
 def test_names_that_could_leave_their_folder_are_refused(name: str) -> None:
     with pytest.raises(CredentialError, match="cannot name an identity"):

@@ -177,11 +177,13 @@ def test_line_that_is_no_serial_number_is_named(make_file: MakeFile) -> None:
         read(make_file("a.jpg"))
 
 
-def test_certificate_that_ran_out_after_signing(make_file: MakeFile, authority: Authority) -> None:
+def test_certificate_that_ran_out_after_signing(make_file: MakeFile, authority: Authority, tmp_path: Path) -> None:
     path = make_file("a.jpg")
     end = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2)
-    sign(path, path, CAMERA, identity=identity_of(authority, end=end))
-    assert read(path).state == "unknown_signer"
+    press = identity_of(authority, end=end)
+    sign(path, path, CAMERA, identity=press)
+    add_to_trust_list(write_chain(tmp_path / "leaf.pem", leaf_of(press)))
+    assert read(path).state == "trusted"
     time.sleep(max(0.0, (end - dt.datetime.now(dt.UTC)).total_seconds()) + 1.1)  # certificates count whole seconds
     found = read(path)
     assert found.state == "invalid"

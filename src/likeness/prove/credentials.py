@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal
 
 import c2pa
 
-from likeness.errors import CredentialError
+from likeness.errors import CredentialError, SettingsError
 from likeness.files import atomic_write, check_output, write_bytes
 from likeness.prove import media_kinds
 from likeness.prove.claim import PARENT, Claim, DigitalSourceType, manifest_of
@@ -85,9 +85,11 @@ def publish(
     """``sign`` for a file that comes from outside: never over its source, and never dropping credentials it has.
 
     A file with credentials of its own is its own ingredient, unless another is named. Raises like ``sign``, and
-    SettingsError where ``out_file`` would overwrite one of the files it is made from.
+    SettingsError where ``out_file`` would overwrite one of the files it is made from or is of another kind.
     """
     check_output(out_file, [source_file, *([ingredient] if ingredient else [])])
+    if medium_type(source_file) and medium_type(out_file) != medium_type(source_file):
+        raise SettingsError(f"A signed copy of {source_file} is of the same kind. Let its name end in the same way.")
     if ingredient is None and read_manifest_bytes(source_file) is not None:
         ingredient = source_file
     return sign(source_file, out_file, claim, ingredient=ingredient, identity=identity)
@@ -125,7 +127,7 @@ def _sign_once(
         if destination is not None and destination.failure is not None:
             raise destination.failure from error
         raise CredentialError(
-            f"{claim.title} could not be signed: {one_line(error)}. Check that the file plays and try again."
+            f"{claim.title} could not be signed: {one_line(error)}. Check that it plays and is what its name says."
         ) from error
 
 

@@ -66,7 +66,7 @@ def signing_identity(name: str | None = None) -> Identity:
     if name == LOCAL:
         return local_identity()
     now = dt.datetime.now(dt.UTC)
-    identity = _current(_existing(name), IdentitySettings(), now)
+    identity = _current(_existing(name), None, now)
     if identity.expires <= now:
         raise CredentialError(
             f"The certificate of “{name}” ran out on {identity.expires:%Y-%m-%d}. Import a new one under another name."
@@ -215,13 +215,20 @@ def _free_folder(name: str) -> Path:
     return folder
 
 
-def _current(folder: Path, settings: IdentitySettings, now: dt.datetime) -> Identity:
+def _current(folder: Path, settings: IdentitySettings | None, now: dt.datetime) -> Identity:
     """The identity in ``folder``; one made here gets a new leaf where the old one has expired."""
     identity = _load(folder)
     if identity.expires <= now and (folder / _ROOT_KEY).exists():
-        _renew(folder, settings, now)
+        _renew(folder, settings or _as_before(identity), now)
         identity = _load(folder)
     return identity
+
+
+def _as_before(identity: Identity) -> IdentitySettings:
+    """Settings under which a new leaf is valid for as long as the old one was."""
+    leaf = x509.load_pem_x509_certificate(identity.certificates_pem.encode())
+    validity = leaf.not_valid_after_utc - leaf.not_valid_before_utc
+    return IdentitySettings(leaf_years=validity / dt.timedelta(days=365.25))
 
 
 def _create(folder: Path, name: str, settings: IdentitySettings, now: dt.datetime) -> None:
