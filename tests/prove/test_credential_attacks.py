@@ -11,6 +11,7 @@ from likeness.errors import CredentialError, SettingsError
 from likeness.prove import media_kinds
 from likeness.prove.credentials import Claim, publish, read, read_detached, read_manifest_bytes, sign
 from likeness.prove.identity import local_identity, new_identity
+from likeness.prove.mp4_boxes import outer_boxes
 from likeness.prove.signer import OFFLINE, Identity, signer_of
 
 MakeFile = Callable[[str], Path]
@@ -84,6 +85,37 @@ def test_appended_bytes_are_noticed(make_file: MakeFile, name: str, appended: by
     path.write_bytes(path.read_bytes() + appended)
     assert read(path).state == "invalid"
     assert read(path).problems
+
+
+@pytest.mark.parametrize("kind", [b"mfra", b"meta", b"moov"])
+def test_box_that_stops_the_reader_does_not_hide_the_credentials(make_file: MakeFile, kind: bytes) -> None:
+    path = make_file("a.mp4")
+    sign(path, path, SWAP)
+    path.write_bytes(path.read_bytes() + _box(kind, b"junk" * 9))
+    assert read(path).state == "invalid"
+
+
+def test_enlarged_box_of_the_credentials_is_noticed(make_file: MakeFile) -> None:
+    path = make_file("a.mp4")
+    sign(path, path, SWAP)
+    content = path.read_bytes()
+    with path.open("rb") as file:
+        (box,) = outer_boxes(file).of_c2pa(file)
+    end = box.start + box.size
+    grown = (box.size + 5000).to_bytes(4)
+    path.write_bytes(content[: box.start] + grown + content[box.start + 4 : end] + b"x" * 5000 + content[end:])
+    assert read(path).state == "invalid"
+
+
+def test_second_box_of_credentials_is_noticed(make_file: MakeFile, forger: Identity) -> None:
+    path, other = make_file("a.mp4"), make_file("b.mp4")
+    sign(path, path, SWAP)
+    sign(other, other, CAMERA, identity=forger)
+    with other.open("rb") as file:
+        (box,) = outer_boxes(file).of_c2pa(file)
+    forged = other.read_bytes()[box.start : box.start + box.size]
+    path.write_bytes(path.read_bytes() + forged)
+    assert read(path).state == "invalid"
 
 
 def test_content_that_was_there_at_signing_is_no_problem(make_file: MakeFile) -> None:

@@ -24,6 +24,7 @@ from likeness.prove.trust import Trust, load_trust
 _HELD_IN_MEMORY_MB = 16
 _LAYOUT_MISMATCH, _TRAILING = "org.likeness.layout.mismatch", "org.likeness.layout.trailing"
 _OVERSIZED = "org.likeness.manifest.oversized"
+_UNREADABLE = "org.likeness.file.unreadable"
 _CONTENT_HASHES = ("assertion.dataHash.", "assertion.bmffHash.", "assertion.boxesHash.", "assertion.collectionHash.")
 
 
@@ -42,7 +43,12 @@ def read(path: Path) -> Credentials:
             found = read_with(path, trust, beside).model_copy(update={"sidecar": True})
     except CredentialError as error:
         return Credentials(state="invalid", problems=[_OVERSIZED], reason=str(error))
-    return found if found.sidecar else with_boxes(path, found, embedded=store is not None)
+    if found.sidecar:
+        return found
+    if found.state == "absent" and store is not None:
+        reason = "The file has credentials, but is damaged elsewhere, so that they cannot be checked."
+        found = Credentials(state="invalid", problems=[_UNREADABLE], reason=reason)
+    return with_boxes(path, found, embedded=store is not None)
 
 
 def read_manifest_bytes(path: Path) -> bytes | None:
@@ -133,7 +139,7 @@ def with_boxes(path: Path, found: Credentials, embedded: bool) -> Credentials:
             if not looks_boxed(file) or (found.state == "absent" and not embedded):
                 return found
             trailing = outer_boxes(file).trailing
-            if found.state == "absent" and trailing:
+            if found.problems == [_UNREADABLE] and trailing:
                 reason = f"{trailing} bytes were put after the end of the file, so its credentials cannot be checked."
                 return Credentials(state="invalid", problems=[_TRAILING], reason=reason)
             if found.layout is None:
