@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
 # benchmarks/colour_match.py compares qualities, not times: half an hour, run it by itself.
-TIMINGS := benchmarks/face_tracking.py benchmarks/swap_training.py benchmarks/actors_speed.py
+TIMINGS := benchmarks/face_tracking.py benchmarks/swap_training.py benchmarks/actors_speed.py benchmarks/watermark_speed.py
 
 .PHONY: demo test test-slow lint format bench clean
 

@@ -52,6 +52,7 @@ class Publication:
         self.mark_id = mark_id or new_id()
         self._marker = Marker(self.mark_id)
         self._fingerprinter = ClipFingerprinter()
+        self._released = False
 
     def mark(self, image: np.ndarray, time_s: float, label_free: np.ndarray | None = None) -> np.ndarray:
         """``image`` uint8 RGB (H, W, 3), marked, as a new array; it is fingerprinted on the way.
@@ -70,6 +71,9 @@ class Publication:
         Store and ledger come last: a line too many, if the rename after it fails, does no harm, but nothing leaves
         without one. Raises CredentialError, BadMediaError or StorageError; the caller must then discard ``path``.
         """
+        if self._released:
+            raise SettingsError(f"{destination} would be a second work under one mark. Give each work its own label.")
+        self._released = True
         identity = identity or signing_identity()
         parent_sha256 = _parent_sha256(provenance.parent)
         clip = open_clip(path)
