@@ -43,7 +43,7 @@ def work(number: int, hashes: int, rng: np.random.Generator) -> Work:
 
 
 def timed(run: Callable[[], object], times: int) -> np.ndarray:
-    """Median milliseconds of ``times`` runs: on the wall, and of the processor, which means something on busy machines."""
+    """Median milliseconds of ``times`` runs: on the wall, and of the processor, which counts on busy machines."""
     taken = []
     for _ in range(times):
         wall, cpu = time.perf_counter(), time.process_time()

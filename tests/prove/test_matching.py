@@ -91,6 +91,11 @@ def test_one_matching_second_of_a_long_clip_is_not_enough(work: list[SecondFinge
     assert align(asked, work, WHOLE) is None
 
 
+def test_a_clip_of_less_than_three_seconds_needs_what_it_covers(work: list[SecondFingerprint]) -> None:
+    found = _aligned(_asked(lambda time_s: moving(7, 5.3 + time_s), 1.7), work)
+    assert (found.spans[0].work_s, found.matched) == ((5, 7), 2)
+
+
 def test_a_still_clip_is_one_piece_of_evidence_and_cannot_be_located() -> None:
     still = _stored(lambda _: scene(3, 128), 8)
     found = _aligned(_asked(lambda _: scene(3, 128), 5), still)

@@ -91,9 +91,8 @@ def align(
     columns = np.unique(np.concatenate([part.columns for part in placed])) if placed else np.array([], int)
     asked_view, stored_view = view_pairs[0] if view_pairs else ("", "")
     independent = _independent([work[i] for i in columns], stored_view, settings)
-    clips = ((asked, asked_view), (work, stored_view))
-    possible = (_independent(moments, view, settings) for moments, view in clips)
-    if independent < max(min(settings.min_seconds, *possible), 1):
+    possible = min(_independent(asked, asked_view, settings), _independent(work, stored_view, settings), grid.seconds())
+    if independent < max(min(settings.min_seconds, possible), 1):
         return None
     return Alignment(
         spans=tuple(sorted((part.span for part in placed), key=lambda span: span.asked_s)),
@@ -151,6 +150,10 @@ class _Grid:
         self.reach_s = self._spacing_s / 2 + _JITTER_S
         self._rows_used = np.zeros(len(asked), bool)
         self._columns_used = np.zeros(len(work), bool)
+
+    def seconds(self) -> int:
+        """How many stored seconds the asked clip covers wherever it starts."""
+        return int(self.asked_s[-1] - self.asked_s[0] + self._spacing_s + _BIN_S) if len(self.asked_s) else 0
 
     def votes(self) -> _Votes | None:
         """What the matching pairs that are still free say of the offset: the time in the work less that asked."""
