@@ -158,7 +158,7 @@ def _altered(evidence: Evidence) -> Iterator[str]:
     else:
         yield (
             "The watermark is there, but its fine pattern is gone from part of the picture: that part was altered "
-            "after marking, so the mark does not vouch for it."
+            "after marking, or strongly blurred or denoised, and the mark does not vouch for it."
         )
 
 

@@ -127,7 +127,10 @@ def tamper_layer(seen: Recognition, clip: Clip) -> TamperLayer:
     times = [round(look.time_s, 2) for look in altered]
     when = "" if clip.kind == "picture" else f" around {', '.join(f'{time:g}' for time in times)} s"
     places = "; ".join(f"x {x0:g}–{x1:g}, y {y0:g}–{y1:g}" for x0, y0, x1, y1 in regions[:3])
-    text = f"Part of the picture was altered after marking{when}: pixels {places}."
+    text = (
+        f"The fine watermark is gone from part of the picture{when}: pixels {places}. That part was altered after "
+        "marking, unless the whole was strongly blurred, denoised or made small, which can look the same."
+    )
     return TamperLayer(text=text, state="altered", regions=regions, at_s=[] if clip.kind == "picture" else times)
 
 
