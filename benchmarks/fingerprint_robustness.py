@@ -16,6 +16,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pdqhash
 
 from likeness.make.label import SyntheticLabel
 from likeness.media.clip import open_clip
@@ -271,6 +272,21 @@ def print_false_matches(asked: list[SecondFingerprint], stored: list[SecondFinge
         print(f"  {one} and {other}: {bits_} bits")
 
 
+def print_reasons(paths: list[Path]) -> None:
+    """What plain PDQ makes of another size and of a mirrored picture, for which ours is scaled and hashed itself."""
+    sizes, ours, mirrored = [], [], []
+    for path in paths:
+        image = next(open_clip(path).frames()).image
+        half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(image, (128, 128), interpolation=cv2.INTER_AREA)
+        sizes.append((pdqhash.compute(image)[0] != pdqhash.compute(half)[0]).sum())
+        ours.append(fingerprint_picture(image).distance(fingerprint_picture(half)))
+        turned = pdqhash.compute(np.ascontiguousarray(small[:, ::-1]))[0]
+        mirrored.append((pdqhash.compute_dihedral(small)[0][5] != turned).sum())
+    print(f"half size: {np.median(sizes):.0f} bits with plain PDQ, {np.median(ours):.0f} scaled first (medians)")
+    print(f"mirrored: what PDQ derives is {np.median(mirrored):.0f} bits from what it makes of the mirrored picture")
+
+
 def choose(paths: list[Path], rounds: int = 14) -> None:
     """Add to the stored or the asked views, one at a time, what raises the mean match rate most."""
     kept, wanted, operations = [], [], []
@@ -316,7 +332,11 @@ def main() -> None:
     if options.data is None:
         parser.error("name the data folder: LIKENESS_DATA or --data")
     paths = files(Path(options.data), 0 if options.choose else 1, options.most)
-    choose(paths) if options.choose else report(paths)
+    if options.choose:
+        print_reasons(paths)
+        choose(paths)
+    else:
+        report(paths)
 
 
 if __name__ == "__main__":

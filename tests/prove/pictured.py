@@ -1,6 +1,7 @@
 """Pictures with enough structure to be told apart, and works made of them."""
 
 import datetime as dt
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -16,11 +17,14 @@ def scene(seed: int, size: int = 256, cells: int = 12) -> np.ndarray:
     return np.clip(cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC), 0, 255).astype(np.uint8)
 
 
+_shot = lru_cache(maxsize=64)(scene)  # for films, which show one scene in many frames; not to be written into
+
+
 def moving(seed: int, time_s: float, size: int = 192) -> np.ndarray:
     """A film: the view pans over one large scene, and another one is faded in and out over it every three seconds."""
-    base = scene(seed, 3 * size, 36)
+    base = _shot(seed, 3 * size, 36)
     x, y = (round(size * (1 + np.sin(rate * time_s))) for rate in (0.1, 0.06))
-    other = scene(1000 * seed + int(time_s // 3), size)
+    other = _shot(1000 * seed + int(time_s // 3), size)
     weight = 0.5 * (1 - np.cos(2 * np.pi * time_s / 3))
     return cv2.addWeighted(base[y : y + size, x : x + size], 1 - 0.6 * weight, other, 0.6 * weight, 0)
 
