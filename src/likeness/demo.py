@@ -20,6 +20,8 @@ from likeness.make.model import PREVIEW, RESUME
 from likeness.make.swap import SwapSettings, swap_clip
 from likeness.make.train import TrainSettings, train
 from likeness.media.clip import open_clip
+from likeness.prove.verification import Verification
+from likeness.prove.verify import verify
 
 _PREVIEW_COLUMNS = 5
 _CAPTION_HEIGHT = 28  # px
@@ -56,6 +58,10 @@ class DemoFiles:
         return self.out / "report.json"
 
     @property
+    def verification(self) -> Path:
+        return self.out / "verify.json"
+
+    @property
     def score(self) -> Path:
         return self.out / "score.json"
 
@@ -69,7 +75,7 @@ class DemoFiles:
 
 
 def run_demo(out: Path, settings: DemoSettings | None = None) -> str:
-    """Extract, train, swap, score and check into ``out``; returns what to tell the user, the paths to open last.
+    """Extract, train, swap, score, check, verify into ``out``; returns what to tell the user, the paths to open last.
 
     Interrupted, it goes on where it stopped when it is run again. Raises StorageError.
     """
@@ -89,16 +95,29 @@ def run_demo(out: Path, settings: DemoSettings | None = None) -> str:
     reports = [check_file(files.swapped), check_file(clips.heldout.path)]
     write_html(reports, files.report)
     write_text(files.report_json, json.dumps([report.record() for report in reports], indent=2) + "\n")
+    verified = verify(files.swapped)
+    write_text(files.verification, verified.model_dump_json(indent=2) + "\n")
     write_preview(clips, files)
-    return summary(files, score, reports, time.monotonic() - started)
+    return summary(files, score, reports, verified, time.monotonic() - started)
 
 
-def summary(files: DemoFiles, score: SwapScore, reports: list[Report], seconds: float) -> str:
-    """The demo's last words: the score, the verdicts and the paths to open."""
+def summary(files: DemoFiles, score: SwapScore, reports: list[Report], verified: Verification, seconds: float) -> str:
+    """The demo's last words: the score, the verdicts, what the swap says of itself, and the paths to open."""
     verdicts = [f"{Path(report.file).name}: {report.verdict}. {report.reason}" for report in reports]
-    paths = (files.swapped, files.preview, files.report, files.report_json, files.score, files.model / PREVIEW)
+    views = (files.preview, files.report, files.model / PREVIEW)
+    paths = (files.swapped, *views, files.report_json, files.verification, files.score)
     return "\n".join(
-        ["", score.table(), "", *verdicts, "", f"Done in {seconds / 60:.1f} minutes. Open:", *(f"  {p}" for p in paths)]
+        [
+            "",
+            score.table(),
+            "",
+            *verdicts,
+            "",
+            *verified.lines(),
+            "",
+            f"Done in {seconds / 60:.1f} minutes. Open:",
+            *(f"  {p}" for p in paths),
+        ]
     )
 
 

@@ -28,7 +28,7 @@ class Ranges:
     noise: float = 6.0
     blur: float = 1.0
     area: float = 0.75
-    cropped_share: float = 0.35
+    cropped_share: float = 0.3
 
 
 GENTLE = Ranges(

@@ -64,7 +64,7 @@ class _Calibration(CalibrationDataReader):
         chosen = chosen[:: max(1, len(chosen) // CALIBRATION_PICTURES)]
         self._inputs: Iterator[np.ndarray] = (luminance(picture.image)[None, None] for picture in chosen)
 
-    def get_next(self) -> dict[str, np.ndarray] | None:  # type: ignore[override]
+    def get_next(self) -> dict[str, np.ndarray] | None:
         seen = next(self._inputs, None)
         return None if seen is None else {"luminance": seen}
 

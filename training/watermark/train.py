@@ -43,7 +43,8 @@ class TrainSettings:
     warm_up: int = 100
     loud_steps: int = 400
     frozen_marker_share: float = 0.25
-    tamper_weight: float = 0.5
+    tamper_weight: float = 0.7
+    tamper_every: int = 2
     enough: float = 0.4
     width: int = 24
     seed: int = 1
@@ -133,8 +134,13 @@ def through(result: list[np.ndarray], marked: Tensor, crops: list[Crop]) -> Tens
 
 
 def step_losses(
-    networks: Networks, images: list[Picture], settings: TrainSettings, gain: float, rng: np.random.Generator
-) -> tuple[Tensor, Tensor, float]:
+    networks: Networks,
+    images: list[Picture],
+    settings: TrainSettings,
+    gain: float,
+    with_tamper: bool,
+    rng: np.random.Generator,
+) -> tuple[Tensor, Tensor | None, float]:
     """The reader's and the tamper decoder's loss of one batch, and the reader's correlation with the true chips."""
     size = int(rng.choice(SIZES, p=SIZE_ODDS))
     originals = crops_of(images, settings.batch, size, rng)
@@ -152,6 +158,8 @@ def step_losses(
         weight = torch.sigmoid((settings.enough - truth) / 0.08) + 0.05
     reading = (weight * answers).mean()
 
+    if not with_tamper:
+        return reading, None, float(truth.mean())
     changed, places = altered(copies, originals, rng)
     gently, whole = distorted(changed, rng, GENTLE)
     received = through(gently, marked, whole)
@@ -183,7 +191,8 @@ def train(
     optimizer = torch.optim.AdamW(networks.parameters(), settings.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4)
     run.mkdir(parents=True, exist_ok=True)
     if start is not None:
-        networks.load_state_dict(torch.load(start / "networks.pt", weights_only=True)["networks"])
+        state = torch.load(start / "networks.pt", weights_only=True)["networks"]
+        networks.load_state_dict({name: value for name, value in state.items() if not name.startswith("marker")}, False)
     begun = 0
     if resume and (run / "networks.pt").exists():
         state = torch.load(run / "networks.pt", weights_only=True)
@@ -202,12 +211,17 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = float(settings.learning_rate * rate)
             gain = 1.0 + max(0.0, 1.0 - step / settings.loud_steps)
-            reading, telling, truth = step_losses(networks, images, settings, gain, rng)
+            with_tamper = step % settings.tamper_every == 0
+            reading, telling, truth = step_losses(networks, images, settings, gain, with_tamper, rng)
             optimizer.zero_grad(set_to_none=True)
-            (reading + settings.tamper_weight * telling).backward()
+            (reading if telling is None else reading + settings.tamper_weight * telling).backward()
             torch.nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
             optimizer.step()
-            sums += (float(reading.detach()), float(telling.detach()), truth)
+            sums += (
+                float(reading.detach()),
+                0.0 if telling is None else float(telling.detach()) * settings.tamper_every,
+                truth,
+            )
             job.advance()
             if (step + 1) % settings.report_every == 0:
                 means, pace = sums / settings.report_every, settings.report_every / (time.monotonic() - since)
@@ -234,7 +248,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--actors", type=Path, help="a folder that `likeness cast` wrote")
-    parser.add_argument("--start-from", type=Path, help="a finished run whose weights are the start")
+    parser.add_argument("--start-from", type=Path, help="a run whose decoders are the start")
     parser.add_argument("--resume", action="store_true")
     for setting in fields(TrainSettings):
         parser.add_argument(f"--{setting.name.replace('_', '-')}", type=type(setting.default), default=setting.default)
