@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,6 +19,8 @@ from hypothesis import strategies as st
 from pictured import moving, scene, work
 
 from likeness.errors import StorageError
+from likeness.footage import footage
+from likeness.media.clip import open_clip
 from likeness.prove.fingerprint import (
     LABEL_FREE,
     ClipFingerprinter,
@@ -125,6 +129,29 @@ def test_an_excerpt_of_a_clip_is_found_and_a_still_of_it_too() -> None:
     assert still.times_s[0] == 4.5
     assert store.find_clip(_film(9, 0, 4, "asked")) == []
     assert store.find_clip([]) == []
+
+
+def test_shipped_footage_is_found_at_half_size_and_crf_35(tmp_path: Path) -> None:
+    store = Store()
+    for number, take in enumerate((footage().actor_a, footage().actor_b)):
+        kept = ClipFingerprinter()
+        for frame in open_clip(take.path).frames(end_s=5.0):
+            kept.update(frame.image, frame.time_s)
+        store.record(work(number, *kept.finish(), title=take.path.name))
+    with av.open(str(tmp_path / "again.mp4"), "w") as out:
+        stream = out.add_stream("libx264", rate=25, options={"crf": "35"})
+        stream.width = stream.height = 192
+        for frame in open_clip(footage().actor_a.path).frames(1.0, 5.0):
+            small = cv2.resize(frame.image, (192, 192), interpolation=cv2.INTER_AREA)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(small, np.uint8), format="rgb24")))
+        out.mux(stream.encode(None))
+    asked = ClipFingerprinter("asked")
+    for frame in open_clip(tmp_path / "again.mp4").frames():
+        asked.update(frame.image, frame.time_s)
+    (match,) = store.find_clip(asked.finish())
+    assert match.work.title == footage().actor_a.path.name
+    assert match.seconds_matched == 4
+    assert match.spans[0].work_s == (1, 5)
 
 
 @given(near=st.integers(0, 40), place=st.integers(0, 9000))

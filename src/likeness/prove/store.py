@@ -140,7 +140,8 @@ class _Hits(NamedTuple):
 class Store:
     """The store in one SQLite file, by default the user's own. Each call opens and closes it: processes share it.
 
-    The packed hashes stay in memory between the calls of one Store (48 bytes each) and are added to as the file grows.
+    The packed hashes stay in memory between the calls of one Store (48 bytes each) and are added to as the file grows;
+    threads take a Store each.
     Every method raises StorageError in one line where the file is locked for long, damaged, of another program, of a
     newer version or cannot be written; the file is then as it was. Asking a store that is not there finds nothing and
     makes nothing.
