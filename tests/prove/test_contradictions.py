@@ -173,6 +173,32 @@ def test_one_look_of_many_is_not_enough() -> None:
     assert contradictions(Evidence(ABSENT, seen(found(), looks=looks))) == []
 
 
+def test_two_neighbouring_looks_at_one_place_are_enough() -> None:
+    def looks(*places: float | None) -> tuple[Look, ...]:
+        return tuple(
+            Look(
+                i + 0.5, TamperReading("intact") if x is None else TamperReading("altered", 0.9, [(x, 0.0, x + 9, 9.0)])
+            )
+            for i, x in enumerate(places)
+        )
+
+    for places, count in (
+        ((None, 0.0, 5.0, None), 1),
+        ((None, 0.0, 50.0, None), 0),
+        ((0.0, None, 0.0, None), 0),
+        ((0.0, 0.0), 1),
+        ((0.0,), 1),
+    ):
+        assert len(contradictions(Evidence(ABSENT, seen(found(), looks=looks(*places))))) == count, places
+
+
+def test_what_is_bit_for_bit_as_published_was_not_altered() -> None:
+    altered = (Look(0.5, TamperReading("altered", 0.9, [(0.0, 0.0, 9.0, 9.0)])),)
+    ours = work()
+    same = Recognition(found(), (), altered, 0.0, ours, "match", ours, unchanged=True)
+    assert contradictions(Evidence(ABSENT, same)) == []
+
+
 def test_changed_second_under_credentials_that_hold_and_without_any() -> None:
     pictures = (Stretch("unchanged", (0, 3), (0, 3)), Stretch("changed", (3, 4), (3, 4)))
     compared = Compared("store", "trusted", Located(pictures, (), True, True))

@@ -118,6 +118,16 @@ def tamper_layer(seen: Recognition, clip: Clip) -> TamperLayer:
     altered = seen.altered
     if not looks:
         return TamperLayer(text=_unmarked_text(seen, clip), state="unmarked")
+    if not altered and any(look.reading.state == "altered" for look in looks) and seen.marked is not None:
+        if seen.identical is not None or seen.unchanged:
+            text = (
+                "Its bits are those that were published; compression had worn the fine watermark away in parts by then."
+            )
+        else:
+            text = (
+                "The fine watermark is worn away at single moments, as compression does; nothing lasts that stands out."
+            )
+        return TamperLayer(text=text, state="intact")
     if not altered:
         text = "The fine watermark is there all over: nothing stands out as altered after marking."
         if len(looks) < len(seen.looks):

@@ -6,6 +6,7 @@ fingerprints stored under that number match what is to be seen.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -24,7 +25,6 @@ Agreement = Literal["match", "differs", "cannot_tell"]
 
 _MOST_COMPARED = 64  # moments of a clip compared one by one with a work
 _LEAST_ALIKE = 1 / 8  # of a clip's moments: of four asked a second one lies near the stored one, and some are flat
-_SINGLE_LOOKS = 3  # in a clip with more looks than this, two have to agree on an alteration: any one may err
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,9 @@ class Recognition:
     """What a file was recognised as. Without a usable store (``store_problem`` says why) works and matches are missing.
 
     ``marked`` is the work under the watermark's number and ``agreement`` whether it looks like this file; ``identical``
-    the work of which this file is a copy byte for byte; ``matches`` what it looks like, most alike first; ``looks`` in
-    the order of time. ``looked_s`` seconds of a clip were looked at.
+    the work of which this file is a copy byte for byte; ``unchanged`` says that every second of a clip is as the store
+    has listed it; ``matches`` what it looks like, most alike first; ``looks`` in the order of time. ``looked_s``
+    seconds of a clip were looked at.
     """
 
     mark: MarkReading
@@ -64,14 +65,21 @@ class Recognition:
     agreement: Agreement = "cannot_tell"
     identical: Work | None = None
     matches: Sequence[Match] = ()
+    unchanged: bool = False
     store_problem: str | None = None
 
     @property
     def altered(self) -> list[Look]:
-        """The looks that show an alteration, where enough of them do."""
-        found = [look for look in self.looks if look.reading.state == "altered"]
-        needed = 1 if len(self.looks) <= _SINGLE_LOOKS else 2
-        return found if len(found) >= needed else []
+        """The looks that show an alteration. In a clip two neighbours have to show one at the same place, as any single
+        look may err; and what is bit for bit as it was published was not altered since, however worn its pattern is.
+        """
+        if self.unchanged or self.identical is not None:
+            return []
+        if len(self.looks) <= 1:
+            return [look for look in self.looks if look.reading.state == "altered"]
+        agreeing = [_same_place(one.reading, other.reading) for one, other in pairwise(self.looks)]
+        beside = zip([False, *agreeing], [*agreeing, False], strict=True)
+        return [look for look, neighbours in zip(self.looks, beside, strict=True) if any(neighbours)]
 
     @property
     def work(self) -> Work | None:
@@ -171,6 +179,14 @@ def share_alike(asked: Sequence[SecondFingerprint], stored: Sequence[SecondFinge
         if len(own):
             nearest.append(int(np.bitwise_count(own[:, None] ^ known[None]).sum(axis=2).min()))
     return float(np.mean(np.array(nearest) <= MATCH_BITS)) if nearest else None
+
+
+def _same_place(one: TamperReading, other: TamperReading) -> bool:
+    """Whether both show an alteration and their regions meet somewhere."""
+    if one.state != "altered" or other.state != "altered":
+        return False
+    pairs = ((a, b) for a in one.regions for b in other.regions)
+    return any(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for a, b in pairs)
 
 
 def _ordered(matches: Sequence[Match], marked: Work | None) -> list[Match]:

@@ -33,6 +33,11 @@ class Compared:
     located: Located
 
     @property
+    def by_our_store(self) -> bool:
+        """Whether the list is the store's own and signed by somebody known here: nobody else can have made it."""
+        return self.source == "store" and self.signature == "trusted"
+
+    @property
     def kept(self) -> bool:
         """Whether any second of the list is still there, bit for bit."""
         both = (*self.located.pictures, *self.located.sound)

@@ -5,7 +5,7 @@ what it looks like; none of them tells whether what is shown took place.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from likeness.errors import CredentialError, LikenessError
@@ -52,6 +52,8 @@ def verify(path: Path, settings: VerifySettings | None = None) -> Verification:
     claims = _recorded_claims(seen)
     recovered = _recover(own, seen, claims)
     compared = compare_seconds(clip, own, seen)
+    if compared is not None and compared.by_our_store:
+        seen = replace(seen, unchanged=compared.located.intact)
     return Verification(
         file=str(path),
         sha256=sha256,
