@@ -77,4 +77,4 @@ def mark(
     if json_output is not None:
         write_text(json_output, line)
     say.print(f"Marked as {work.mark_id}, signed by {work.signer} and recorded: {output}")
-    say.print("Look at it later with: likeness verify FILE. Pass on this copy; the original is unmarked.")
+    say.print("Look at it later with: likeness verify FILE. Pass on this copy: the file it was made from has no mark.")

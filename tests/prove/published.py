@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -81,7 +82,7 @@ def publish(
     return Published(path, publication.release(path, path, claim, Provenance(origin)), marked)
 
 
-def save(path: Path, image: np.ndarray, **options: int) -> Path:
+def save(path: Path, image: np.ndarray, **options: Any) -> Path:
     """A picture without any metadata."""
     Image.fromarray(image).save(path, **options)
     return path
