@@ -30,10 +30,12 @@ from likeness.prove import (
 from likeness.prove.claim import Claim
 from likeness.prove.credentials import sign
 from likeness.prove.identity import new_identity
+from likeness.prove.recognise import RecogniseSettings
 from likeness.prove.store import Store
 from likeness.prove.verification import Verification
-from likeness.prove.verify import verify
+from likeness.prove.verify import VerifySettings, verify
 from likeness.prove.watermark.mark import Marker
+from likeness.prove.watermark.read import ReadSettings
 
 # A verdict is what none of this can give. "Not whether that is true" is the one sentence that may say so.
 VERDICTS = re.compile(r"\b(authentic|genuine|real|verified|fake|forged|trustworthy|original|legitimate|true)\b", re.I)
@@ -177,6 +179,23 @@ def encode_packets(source: Path, out: Path, drop: int) -> Path:
             packet.stream = copied
             write.mux(packet)
     return out
+
+
+def test_clip_put_together_from_two_works(tmp_path: Path) -> None:
+    first = publish(tmp_path / "first.mp4", frames(RATE, 192))
+    second = publish(tmp_path / "second.mp4", frames(RATE, 192, actor=1))
+    joined = encode(tmp_path / "joined.mp4", [*first.marked, *second.marked])
+    ends = VerifySettings(recognise=RecogniseSettings(read=ReadSettings(windows=2, window_frames=8)))
+    found = checked(verify(joined, ends))
+    assert {found.watermark.id, *found.watermark.also} == {first.mark_id, second.mark_id}
+    assert any("different watermarks" in text and "put together" in text for text in found.contradictions)
+
+
+def test_which_of_two_works_that_look_the_same_stays_open(swap: Published, tmp_path: Path) -> None:
+    news = publish(tmp_path / "news.png", portrait(), "digitalCapture", "published")
+    found = checked(verify(save(tmp_path / "copy.png", news.marked[0])))
+    assert found.watermark.id == news.mark_id
+    assert any("“news.png”" in text and "“swap.png”" in text for text in found.not_known)
 
 
 @pytest.mark.slow

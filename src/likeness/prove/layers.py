@@ -13,7 +13,7 @@ from likeness.prove.verification import (
     Through,
     WatermarkLayer,
 )
-from likeness.prove.words import broken, declared, is_composite, recorded, signed_by, standing, stretches
+from likeness.prove.words import broken, declared, is_composite, is_synthetic, recorded, signed_by, standing, stretches
 
 
 @dataclass(frozen=True)
@@ -202,6 +202,13 @@ def not_known(clip: Clip, own: Credentials, seen: Recognition) -> list[str]:
         texts.append("Where it comes from: it carries nothing of ours, as most footage, synthetic or not, does not.")
     if seen.mark.mark_id and seen.marked is None and not seen.store_problem:
         texts.append(f"What was marked as {seen.mark.mark_id}: only the store of whoever marked it can say.")
+    made = next((match.work for match in seen.matches if is_synthetic(match.work)), None)
+    kept = next((match.work for match in seen.matches if not is_synthetic(match.work)), None)
+    if made is not None and kept is not None and seen.identical is None:
+        texts.append(
+            f"Whether this is {recorded(kept)} or {recorded(made)}: they look the same, and where one was made from "
+            "the other, its older watermark may have stayed."
+        )
     if clip.kind == "video" and seen.looked_s < clip.duration_s:
         texts.append(f"What the pictures after {seen.looked_s:g} s look like: only the first part was compared.")
     if clip.kind != "picture" and clip.has_sound:
