@@ -91,7 +91,7 @@ def seconds_layer(compared: Compared | None) -> SecondsLayer:
         text = f"Every second is bit for bit as it was published{whence}."
         return SecondsLayer(text=text, state="unchanged", source=source, signature=signature)
     if not compared.kept:
-        text = f"Every second was encoded anew{whence}, so the list cannot tell where else it was changed."
+        text = f"No second is bit for bit as it was published{whence}: it was encoded anew, or all of it was changed."
         return SecondsLayer(text=text, state="encoded_anew", source=source, signature=signature)
     parts = []
     if compared.changed:
