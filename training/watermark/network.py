@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from likeness.prove.watermark.strength import StrengthSettings
 
-CHIPS_SHARE = 0.6  # of the mark's power that goes to the robust pattern; the rest to the semi-fragile one
+CHIPS_SHARE = 0.5  # of the mark's power that goes to the robust pattern; the rest to the semi-fragile one
 _SSIM_C2 = (0.03 * 255) ** 2
 
 
@@ -106,11 +106,13 @@ def budgeted(residual: Tensor, luminance: Tensor, size: int, settings: StrengthS
     scaled = F.interpolate(residual, (size, size), mode="bicubic", align_corners=False) if size != 256 else residual
     power = scaled.square().mean(dim=(1, 2, 3), keepdim=True)
     by_psnr = 255.0**2 * 10 ** (-settings.psnr_db / 10) / power
-    mean = F.avg_pool2d(luminance, 3, 1, 1, count_include_pad=False)
-    variance = (F.avg_pool2d(luminance.square(), 3, 1, 1, count_include_pad=False) - mean.square()).clamp(min=0)
-    local = F.avg_pool2d(residual.square(), 3, 1, 1, count_include_pad=False)
-    by_ssim = settings.ssim_loss / (local / (2.0 * variance + _SSIM_C2)).mean(dim=(1, 2, 3), keepdim=True)
-    return scaled * gain * torch.minimum(by_psnr, by_ssim).sqrt()
+    loss = (_local_variance(residual) / (2.0 * _local_variance(luminance) + _SSIM_C2)).mean(dim=(1, 2, 3), keepdim=True)
+    return scaled * gain * torch.minimum(by_psnr, settings.ssim_loss / loss).sqrt()
+
+
+def _local_variance(values: Tensor) -> Tensor:
+    mean = F.avg_pool2d(values, 3, 1, 1, count_include_pad=False)
+    return (F.avg_pool2d(values.square(), 3, 1, 1, count_include_pad=False) - mean.square()).clamp(min=0)
 
 
 def _silence(layer: nn.Conv2d) -> None:

@@ -1,6 +1,8 @@
 """Train marker, reader and tamper decoder together.
 
+    likeness cast -o CAST --actors 16 --seconds 2 --size 512 --silent
     LIKENESS_DATA=… python -m training.watermark.train -o RUN --actors CAST [--steps N] [--resume]
+    LIKENESS_DATA=… python -m training.watermark.train -o RUN2 --actors CAST --start-from RUN --part tamper
 
 One step: pictures are marked at a random working size; one copy is distorted and cropped and the reader tells its
 chips, another is altered in places, treated gently, and the tamper decoder tells where. The mark starts at twice its
@@ -12,6 +14,7 @@ import os
 import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -23,11 +26,13 @@ from likeness.files import atomic_write
 from likeness.progress import progress
 from likeness.prove.watermark.carrier import GRID, SECOND_GRID
 from likeness.prove.watermark.strength import WORKING_SIZE, StrengthSettings, mask
+from likeness.prove.watermark.tamper import MAP_SIZE
 from training.watermark.alter import altered
 from training.watermark.data import Picture, pictures
 from training.watermark.distort import GENTLE, Crop, Ranges, distorted, to_working
 from training.watermark.network import Marker, Reader, TamperDecoder, budgeted
 
+_SOFTNESS, _LEAST_WEIGHT = 0.08, 0.05  # of the step from pictures that are read well enough to the hard cases
 SIZES, SIZE_ODDS = (256, 384, 512), (0.2, 0.45, 0.35)
 
 
@@ -35,7 +40,9 @@ SIZES, SIZE_ODDS = (256, 384, 512), (0.2, 0.45, 0.35)
 class TrainSettings:
     """``loud_steps``: over these the mark falls from twice its strength to its budget. ``frozen_marker_share``: in the
     last part the marker rests and the decoders alone go on. ``enough``: pictures whose chips are read with more than
-    this correlation (a message needs about 0.2) count little, so that the mark is shaped by the hard cases."""
+    this correlation (a message needs about 0.2) count little, so that the mark is shaped by the hard cases. ``part``
+    "tamper": the tamper decoder goes on alone, from a finished run.
+    """
 
     steps: int = 6000
     batch: int = 12
@@ -47,8 +54,10 @@ class TrainSettings:
     tamper_every: int = 2
     enough: float = 0.4
     width: int = 24
+    part: Literal["all", "tamper"] = "all"
     seed: int = 1
     report_every: int = 50
+    save_every: int = 250
 
 
 class Networks(torch.nn.Module):
@@ -105,11 +114,27 @@ def surrogate(marked: Tensor, crops: list[Crop]) -> Tensor:
     return torch.cat(cut)
 
 
-def mark_batch(
-    networks: Networks, originals: np.ndarray, gain: float, rng: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Marked pictures float (B, 1, S, S), unrounded, and their two random chip maps."""
-    size = originals.shape[-1]
+def through(result: list[np.ndarray], marked: Tensor, crops: list[Crop]) -> Tensor:
+    """The real result, with the gradient of the surrogate."""
+    smooth = surrogate(marked, crops)
+    real = torch.from_numpy(np.stack(result).astype(np.float32))[:, None]
+    return smooth + (real - smooth).detach()
+
+
+@dataclass(frozen=True, eq=False)
+class MarkedBatch:
+    """``originals`` uint8 (B, S, S); ``marked`` float (B, 1, S, S), unrounded, and ``copies``, rounded; both chip
+    maps."""
+
+    originals: np.ndarray
+    marked: Tensor
+    copies: list[np.ndarray]
+    chips: Tensor
+    second: Tensor
+
+
+def mark_batch(networks: Networks, originals: np.ndarray, gain: float, rng: np.random.Generator) -> MarkedBatch:
+    """``originals`` with two random chip maps each."""
     working = batch_to_working(originals)
     masks = torch.from_numpy(np.stack([mask(image) for image in working[:, 0].numpy()]))[:, None]
     chips, second = (
@@ -118,58 +143,35 @@ def mark_batch(
     )
     with torch.autocast("cpu", torch.bfloat16):
         residual = networks.marker(working, masks, chips, second)
-    residual = budgeted(residual.float(), working, size, StrengthSettings(), gain)
-    return torch.from_numpy(originals.astype(np.float32))[:, None] + residual, chips, second
+    residual = budgeted(residual.float(), working, originals.shape[-1], StrengthSettings(), gain)
+    marked = torch.from_numpy(originals.astype(np.float32))[:, None] + residual
+    copies = list(marked.detach().round().clamp(0, 255).to(torch.uint8)[:, 0].numpy())
+    return MarkedBatch(originals, marked, copies, chips, second)
 
 
-def rounded(marked: Tensor) -> list[np.ndarray]:
-    return list(marked.detach().round().clamp(0, 255).to(torch.uint8)[:, 0].numpy())
-
-
-def through(result: list[np.ndarray], marked: Tensor, crops: list[Crop]) -> Tensor:
-    """The real result, with the gradient of the surrogate."""
-    smooth = surrogate(marked, crops)
-    real = torch.from_numpy(np.stack(result).astype(np.float32))[:, None]
-    return smooth + (real - smooth).detach()
-
-
-def step_losses(
-    networks: Networks,
-    images: list[Picture],
-    settings: TrainSettings,
-    gain: float,
-    with_tamper: bool,
-    rng: np.random.Generator,
-) -> tuple[Tensor, Tensor | None, float]:
-    """The reader's and the tamper decoder's loss of one batch, and the reader's correlation with the true chips."""
-    size = int(rng.choice(SIZES, p=SIZE_ODDS))
-    originals = crops_of(images, settings.batch, size, rng)
-    marked, chips, second = mark_batch(networks, originals, gain, rng)
-    copies = rounded(marked)
-
-    hard, crops = distorted(copies, rng, Ranges())
-    received = through(hard, marked, crops)
-    target = seen_chips(chips, crops)
+def reading_loss(
+    networks: Networks, batch: MarkedBatch, settings: TrainSettings, rng: np.random.Generator
+) -> tuple[Tensor, float]:
+    """How badly the chips of hard-treated copies are read, and their mean correlation with the true ones."""
+    hard, crops = distorted(batch.copies, rng, Ranges())
+    target = seen_chips(batch.chips, crops)
     with torch.autocast("cpu", torch.bfloat16):
-        odds = networks.reader(received)
-    answers = F.binary_cross_entropy_with_logits(odds.float(), (target + 1) / 2, reduction="none").mean((1, 2, 3))
+        odds = networks.reader(through(hard, batch.marked, crops)).float()
+    answers = F.binary_cross_entropy_with_logits(odds, (target + 1) / 2, reduction="none").mean((1, 2, 3))
     with torch.no_grad():
-        truth = correlation(odds.float(), target)
-        weight = torch.sigmoid((settings.enough - truth) / 0.08) + 0.05
-    reading = (weight * answers).mean()
+        read = correlation(odds, target)
+        weight = torch.sigmoid((settings.enough - read) / _SOFTNESS) + _LEAST_WEIGHT
+    return (weight * answers).mean(), float(read.mean())
 
-    if not with_tamper:
-        return reading, None, float(truth.mean())
-    changed, places = altered(copies, originals, rng)
+
+def telling_loss(networks: Networks, batch: MarkedBatch, rng: np.random.Generator) -> Tensor:
+    """How badly the places of alterations are told in gently treated copies."""
+    changed, places = altered(batch.copies, batch.originals, rng)
     gently, whole = distorted(changed, rng, GENTLE)
-    received = through(gently, marked, whole)
     with torch.autocast("cpu", torch.bfloat16):
-        odds = networks.tamper(received, chips, second)
-    places_seen = torch.from_numpy(np.stack([cv2.resize(p, (64, 64), interpolation=cv2.INTER_AREA) for p in places]))[
-        :, None
-    ]
-    telling = F.binary_cross_entropy_with_logits(odds.float(), places_seen)
-    return reading, telling, float(truth.mean())
+        odds = networks.tamper(through(gently, batch.marked, whole), batch.chips, batch.second)
+    small = [cv2.resize(place, (MAP_SIZE, MAP_SIZE), interpolation=cv2.INTER_AREA) for place in places]
+    return F.binary_cross_entropy_with_logits(odds.float(), torch.from_numpy(np.stack(small))[:, None])
 
 
 def correlation(odds: Tensor, target: Tensor) -> Tensor:
@@ -181,7 +183,7 @@ def correlation(odds: Tensor, target: Tensor) -> Tensor:
 
 
 def train(
-    run: Path, data: Path, actors: Path | None, settings: TrainSettings, resume: bool, start: Path | None = None
+    run: Path, data: Path, actors: Path | None, settings: TrainSettings, resume: bool, start: Path | None
 ) -> None:
     """Train into ``run``: ``networks.pt``, overwritten as it goes, and ``log.csv``."""
     torch.manual_seed(settings.seed)
@@ -190,47 +192,79 @@ def train(
     networks = Networks(settings.width).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(networks.parameters(), settings.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4)
     run.mkdir(parents=True, exist_ok=True)
-    if start is not None:
-        state = torch.load(start / "networks.pt", weights_only=True)["networks"]
-        networks.load_state_dict({name: value for name, value in state.items() if not name.startswith("marker")}, False)
     begun = 0
+    if start is not None:
+        networks.load_state_dict(torch.load(start / "networks.pt", weights_only=True)["networks"])
     if resume and (run / "networks.pt").exists():
         state = torch.load(run / "networks.pt", weights_only=True)
         networks.load_state_dict(state["networks"])
         optimizer.load_state_dict(state["optimizer"])
         begun = int(state["step"])
         rng = np.random.default_rng((settings.seed, begun))
-    sums, since = np.zeros(3), time.monotonic()
+    log = _Log(run / "log.csv", settings.report_every)
     with progress("Training the watermark", settings.steps, "steps") as job:
         job.advance(begun)
         for step in range(begun, settings.steps):
-            rest = step >= settings.steps * (1 - settings.frozen_marker_share)
-            for parameter in networks.marker.parameters():
-                parameter.requires_grad_(not rest)
-            rate = min(1.0, (step + 1) / settings.warm_up) * (0.5 * (1 + np.cos(np.pi * step / settings.steps)) + 0.01)
-            for group in optimizer.param_groups:
-                group["lr"] = float(settings.learning_rate * rate)
-            gain = 1.0 + max(0.0, 1.0 - step / settings.loud_steps)
-            with_tamper = step % settings.tamper_every == 0
-            reading, telling, truth = step_losses(networks, images, settings, gain, with_tamper, rng)
-            optimizer.zero_grad(set_to_none=True)
-            (reading if telling is None else reading + settings.tamper_weight * telling).backward()
-            torch.nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
-            optimizer.step()
-            sums += (
-                float(reading.detach()),
-                0.0 if telling is None else float(telling.detach()) * settings.tamper_every,
-                truth,
-            )
+            losses = one_step(networks, optimizer, images, settings, step, rng)
             job.advance()
-            if (step + 1) % settings.report_every == 0:
-                means, pace = sums / settings.report_every, settings.report_every / (time.monotonic() - since)
-                job.note(f"reader {means[0]:.4f} tamper {means[1]:.4f} correlation {means[2]:.3f}")
-                with (run / "log.csv").open("a") as log:
-                    log.write(f"{step + 1},{means[0]:.5f},{means[1]:.5f},{means[2]:.4f},{pace:.2f}\n")
-                sums, since = np.zeros(3), time.monotonic()
-            if (step + 1) % 250 == 0 or step + 1 == settings.steps:
+            job.note(log.add(step + 1, losses))
+            if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
                 _save(run / "networks.pt", networks, optimizer, step + 1, settings)
+
+
+def one_step(
+    networks: Networks,
+    optimizer: torch.optim.Optimizer,
+    images: list[Picture],
+    settings: TrainSettings,
+    step: int,
+    rng: np.random.Generator,
+) -> dict[str, float]:
+    """One batch, one step of the optimizer; returns the losses."""
+    tamper_only = settings.part == "tamper"
+    rest = tamper_only or step >= settings.steps * (1 - settings.frozen_marker_share)
+    networks.marker.requires_grad_(not rest)
+    networks.reader.requires_grad_(not tamper_only)
+    rate = min(1.0, (step + 1) / settings.warm_up) * (0.5 * (1 + np.cos(np.pi * step / settings.steps)) + 0.01)
+    for group in optimizer.param_groups:
+        group["lr"] = float(settings.learning_rate * rate)
+    gain = 1.0 if tamper_only else 1.0 + max(0.0, 1.0 - step / settings.loud_steps)
+    originals = crops_of(images, settings.batch, int(rng.choice(SIZES, p=SIZE_ODDS)), rng)
+    batch = mark_batch(networks, originals, gain, rng)
+    loss, losses = torch.zeros(()), dict[str, float]()
+    if not tamper_only:
+        reading, losses["correlation"] = reading_loss(networks, batch, settings, rng)
+        loss, losses["reading"] = loss + reading, float(reading.detach())
+    if tamper_only or step % settings.tamper_every == 0:
+        telling = telling_loss(networks, batch, rng)
+        loss, losses["telling"] = loss + settings.tamper_weight * telling, float(telling.detach())
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
+    optimizer.step()
+    return losses
+
+
+class _Log:
+    """Means of the losses since the last line: step, reading, telling, correlation, steps a second."""
+
+    def __init__(self, path: Path, every: int) -> None:
+        self._path, self._every = path, every
+        self._seen: dict[str, list[float]] = {}
+        self._since, self._last = time.monotonic(), ""
+
+    def add(self, step: int, losses: dict[str, float]) -> str:
+        """Take one step's losses; returns the last line as a note."""
+        for name, value in losses.items():
+            self._seen.setdefault(name, []).append(value)
+        if step % self._every == 0:
+            means = [float(np.mean(self._seen.get(name, [0.0]))) for name in ("reading", "telling", "correlation")]
+            pace = self._every / (time.monotonic() - self._since)
+            with self._path.open("a") as log:
+                log.write(",".join([str(step), *(f"{mean:.5f}" for mean in means), f"{pace:.2f}"]) + "\n")
+            self._last = f"reading {means[0]:.4f}, telling {means[1]:.4f}, correlation {means[2]:.3f}"
+            self._seen, self._since = {}, time.monotonic()
+        return self._last
 
 
 def _save(path: Path, networks: Networks, optimizer: torch.optim.Optimizer, step: int, settings: TrainSettings) -> None:
@@ -248,7 +282,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--actors", type=Path, help="a folder that `likeness cast` wrote")
-    parser.add_argument("--start-from", type=Path, help="a run whose decoders are the start")
+    parser.add_argument("--start-from", type=Path, help="a run whose networks are the start")
     parser.add_argument("--resume", action="store_true")
     for setting in fields(TrainSettings):
         parser.add_argument(f"--{setting.name.replace('_', '-')}", type=type(setting.default), default=setting.default)

@@ -46,10 +46,14 @@ class Provenance:
 
 
 class Publication:
-    """One work on its way out. ``mark`` every frame in order, then ``release`` the finished file, once."""
+    """One work on its way out. ``mark`` every frame in order, then ``release`` the finished file, once.
 
-    def __init__(self, mark_id: MarkId | None = None) -> None:
-        self.mark_id = mark_id or new_id()
+    It takes an identifier that the store does not have yet, so a store that cannot be used is found out before the work
+    and not after it (StorageError).
+    """
+
+    def __init__(self) -> None:
+        self.mark_id = _fresh_id()
         self._marker = Marker(self.mark_id)
         self._fingerprinter = ClipFingerprinter()
         self._released = False
@@ -171,6 +175,11 @@ def _write_clip(clip: Clip, out: Path, labelling: PublishedMark) -> None:
     rate = Fraction(clip.frame_rate) if clip.frame_rate else Fraction(25)
     frames = tracked(clip.frames(), f"Marking {clip.path.name}", clip.duration_s * float(rate))
     write_clip(out, frames, frame_rate=rate, sound=clip, labelling=labelling)
+
+
+def _fresh_id() -> MarkId:
+    store = Store()
+    return next(mark_id for mark_id in iter(new_id, None) if store.get(mark_id) is None)
 
 
 def _with_bindings(

@@ -17,7 +17,7 @@ class StrengthSettings:
     """The budget that one picture's marks may spend: ``psnr_db`` at least, and ``ssim_loss`` at most (estimated)."""
 
     psnr_db: float = 42.4
-    ssim_loss: float = 0.0092
+    ssim_loss: float = 0.0062
 
 
 def activity(luminance: np.ndarray) -> np.ndarray:
@@ -26,10 +26,7 @@ def activity(luminance: np.ndarray) -> np.ndarray:
     The least of the four windows that touch a pixel at a corner counts: beside an edge the smooth side shows a pattern,
     however strong the edge (after Chou and Li's edge-and-texture separation, IEEE TCSVT 1995).
     """
-    window = (_WINDOW, _WINDOW)
-    mean = cv2.blur(luminance, window, borderType=cv2.BORDER_REFLECT)
-    variance = cv2.blur(luminance * luminance, window, borderType=cv2.BORDER_REFLECT) - mean * mean
-    variance = np.maximum(variance, 0.0)
+    variance = _variance(luminance, _WINDOW)
     step = _WINDOW // 2
     padded = cv2.copyMakeBorder(variance, step, step, step, step, cv2.BORDER_REFLECT)
     height, width = luminance.shape
@@ -61,10 +58,12 @@ def allowed(residual: np.ndarray, power: float, seen: np.ndarray, settings: Stre
     ``residual`` and the luminance ``seen`` are float32 (256, 256), ``power`` is the mean square of the residual at the
     picture's own size.
     """
-    window = (_SSIM_WINDOW, _SSIM_WINDOW)
-    mean = cv2.blur(seen, window, borderType=cv2.BORDER_REFLECT)
-    variance = np.maximum(cv2.blur(seen * seen, window, borderType=cv2.BORDER_REFLECT) - mean * mean, 0.0)
-    local = cv2.blur(residual * residual, window, borderType=cv2.BORDER_REFLECT)
-    by_ssim = settings.ssim_loss / float(np.mean(local / (2.0 * variance + _SSIM_C2)))
+    loss = float(np.mean(_variance(residual, _SSIM_WINDOW) / (2.0 * _variance(seen, _SSIM_WINDOW) + _SSIM_C2)))
     by_psnr = 255.0**2 * 10 ** (-settings.psnr_db / 10) / power
-    return float(np.sqrt(min(by_psnr, by_ssim)))
+    return float(np.sqrt(min(by_psnr, settings.ssim_loss / loss)))
+
+
+def _variance(values: np.ndarray, window: int) -> np.ndarray:
+    """Local variance of ``values`` float32 (H, W) over squares of ``window`` pixels."""
+    mean = cv2.blur(values, (window, window), borderType=cv2.BORDER_REFLECT)
+    return np.maximum(cv2.blur(values * values, (window, window), borderType=cv2.BORDER_REFLECT) - mean * mean, 0.0)
