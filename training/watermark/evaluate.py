@@ -4,8 +4,10 @@
     FOLDER]
 
 `pictures`: PSNR, SSIM and whole messages read after each operation, on held-out portraits and actors' frames (and,
-apart from them, on photographs). `clips`: one second of H.264. `tamper`: splices, moved pieces, painted-out objects and
-face swaps against gentle treatment. `chance`: readings of unmarked pictures and crops. Intervals are Wilson's, 95 %.
+apart from them, on photographs), each with several messages; portraits that were looked at while the watermark was
+being designed (looked_at.txt) are left out. `clips`: one second of H.264. `tamper`: splices, moved pieces, painted-out
+objects and face swaps against gentle treatment. `chance`: readings of unmarked pictures and crops. Intervals are
+Wilson's, 95 %.
 """
 
 import argparse
@@ -42,6 +44,7 @@ Operation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 _CHANCE_READINGS = 100_000
 _FRAMES = 25  # one second
+_SHOWN = ("portrait", "actor", "photo")
 _SWAP_PX = 128  # an autoencoder's usual size
 
 
@@ -177,13 +180,14 @@ def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
-def evaluate_pictures(shown: list[Picture]) -> dict[str, object]:
-    """Every operation on every picture."""
+def evaluate_pictures(shown: list[Picture], messages: int) -> dict[str, object]:
+    """Every operation on every picture, with so many messages."""
     read: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     decibels, similarities = defaultdict(list), defaultdict(list)
-    for number, picture in enumerate(tracked(shown, "Pictures", len(shown), "pictures")):
+    tried = [picture for picture in shown for _ in range(messages)]
+    for number, picture in enumerate(tracked(tried, "Pictures", len(tried), "pictures")):
         rng = np.random.default_rng(number)
-        mark_id = f"{number:010x}"
+        mark_id = f"{rng.integers(2**40):010x}"
         marked = Marker(mark_id).mark(picture.image)
         group = "photographs" if picture.kind == "photo" else "faces"
         decibels[group].append(psnr(marked, picture.image))
@@ -278,7 +282,7 @@ def evaluate_tamper(actors: Path | None, shown: list[Picture]) -> dict[str, obje
     overlap: dict[str, list[float]] = defaultdict(list)
     states: dict[str, list[str]] = defaultdict(list)
     cells: list[tuple[np.ndarray, np.ndarray]] = []
-    for case in tracked(_tamper_cases(actors, shown), "Alterations", None, "pictures"):
+    for case in tracked(tamper_cases(actors, shown), "Alterations", None, "pictures"):
         reading = read_picture(case.image)
         seen = look(case.image, reading)
         kinds[case.kind].append(seen.score if reading.state == "found" else 0.0)
@@ -307,7 +311,8 @@ def evaluate_tamper(actors: Path | None, shown: list[Picture]) -> dict[str, obje
     return result
 
 
-def _tamper_cases(actors: Path | None, shown: list[Picture]) -> Iterator[Case]:
+def tamper_cases(actors: Path | None, shown: list[Picture], for_evaluation: bool = True) -> Iterator[Case]:
+    """Gently treated and altered marked pictures of ``shown``, and face swaps of actors of the same side."""
     faces = [picture for picture in shown if picture.kind != "photo"]
     names = list(GENTLE)
     for number, picture in enumerate(faces):
@@ -329,7 +334,7 @@ def _tamper_cases(actors: Path | None, shown: list[Picture]) -> Iterator[Case]:
             name = names[int(rng.integers(len(names)))]
             yield _treated(Case(altered, place > 0.5, kind), GENTLE[name], rng)
     if actors is not None:
-        yield from _swaps(actors)
+        yield from _swaps(actors, for_evaluation)
 
 
 def _treated(case: Case, operation: Operation, rng: np.random.Generator) -> Case:
@@ -369,15 +374,15 @@ def _altered(
     return np.rint(marked * (1 - place[..., None]) + piece * place[..., None]).astype(np.uint8)
 
 
-def _swaps(actors: Path) -> Iterator[Case]:
-    """Other actors' faces laid over the faces of held-out actors, as swap programs do: aligned, at 128 px, matched in
+def _swaps(actors: Path, for_evaluation: bool) -> Iterator[Case]:
+    """Other actors' faces laid over the faces of one side's actors, as swap programs do: aligned, at 128 px, matched in
     colour, blended with a soft hull mask."""
     clips = {path.stem: path for path in sorted(actors.glob("*.mp4"))}
     names, gentle = list(clips), list(GENTLE)
     frames = {name: [frame.image for frame in open_clip(path).frames()][::6] for name, path in clips.items()}
     truths = {name: Truth.load(path.with_suffix(".npz")) for name, path in clips.items()}
     for name in names:
-        if not held_out(f"actor/{name}"):
+        if held_out(f"actor/{name}") != for_evaluation:
             continue
         for i, image in enumerate(frames[name]):
             rng = np.random.default_rng(zlib.crc32(f"{name}{i}".encode()))
@@ -427,6 +432,11 @@ def evaluate_chance(shown: list[Picture], count: int, seed: int) -> dict[str, ob
     return result
 
 
+def _looked_at(picture: Picture) -> bool:
+    names = (Path(__file__).parent / "looked_at.txt").read_text().split()
+    return picture.kind == "portrait" and picture.source.removeprefix("portrait/") in names
+
+
 def _rounded(values: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
@@ -436,20 +446,19 @@ def main() -> None:
     parser.add_argument("--actors", type=Path, help="a folder that `likeness cast` wrote")
     parser.add_argument("--only", choices=["pictures", "clips", "tamper", "chance"])
     parser.add_argument("--pictures", type=int, default=0, help="so many of them at most; 0 for all")
+    parser.add_argument("--messages", type=int, default=3, help="for each picture")
     parser.add_argument("--readings", type=int, default=_CHANCE_READINGS, help="for chance")
     parser.add_argument("--seed", type=int, default=0, help="for chance")
     parser.add_argument("-o", "--out", type=Path, help="write the figures there as JSON")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     data = Path(os.environ["LIKENESS_DATA"])
-    shown = [
-        p for p in pictures(data, arguments.actors, for_evaluation=True) if p.kind in ("portrait", "actor", "photo")
-    ]
+    shown = [p for p in pictures(data, arguments.actors, for_evaluation=True) if p.kind in _SHOWN and not _looked_at(p)]
     if arguments.pictures:
         shown = shown[:: max(1, len(shown) // arguments.pictures)]
     figures: dict[str, object] = {}
     if arguments.only in (None, "pictures"):
-        figures["pictures"] = evaluate_pictures(shown)
+        figures["pictures"] = evaluate_pictures(shown, arguments.messages)
     if arguments.only in (None, "clips"):
         figures["clips"] = evaluate_clips(data, arguments.actors, shown)
     if arguments.only in (None, "tamper"):
