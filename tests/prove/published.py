@@ -32,7 +32,7 @@ def portrait(number: int = 0, size: int = 384) -> np.ndarray:
 
 
 def frames(count: int, size: int = 256, actor: int = 0) -> list[np.ndarray]:
-    """The first frames of a shipped actor, uint8 RGB (size, size, 3)."""
+    """The first frames of a shipped actor, uint8 RGB (size, size, 3); H.264 leaves marks in them from 256 on."""
     clips = footage()
     clip = (clips.heldout, clips.actor_a, clips.actor_b)[actor]
     pictures = (Image.fromarray(frame.image) for frame in islice(open_clip(clip.path).frames(), count))

@@ -150,7 +150,7 @@ def test_unknown_mark(tmp_path: Path) -> None:
 
 
 def test_clip_that_lost_its_metadata_and_one_second(tmp_path: Path) -> None:
-    work = publish(tmp_path / "swap.mp4", frames(2 * RATE, 192))
+    work = publish(tmp_path / "swap.mp4", frames(2 * RATE))
     found = checked(verify(work.path, QUICK))
     assert (found.watermark.id, found.seconds.state, found.seconds.source) == (
         work.mark_id,
@@ -182,8 +182,8 @@ def encode_packets(source: Path, out: Path, drop: int) -> Path:
 
 
 def test_clip_put_together_from_two_works(tmp_path: Path) -> None:
-    first = publish(tmp_path / "first.mp4", frames(RATE, 192))
-    second = publish(tmp_path / "second.mp4", frames(RATE, 192, actor=1))
+    first = publish(tmp_path / "first.mp4", frames(RATE))
+    second = publish(tmp_path / "second.mp4", frames(RATE, actor=1))
     joined = encode(tmp_path / "joined.mp4", [*first.marked, *second.marked])
     ends = VerifySettings(recognise=RecogniseSettings(read=ReadSettings(windows=2, window_frames=8)))
     found = checked(verify(joined, ends))
