@@ -18,7 +18,7 @@ from likeness.prove.watermark.carrier import GRID, TILE, sync_tile
 _STEP = 0.012  # of a share: the farthest chips drift by a fifth of a chip
 _LEAST_SHARE = 0.7
 _MOST_SHARE = 1.03  # a picture with a border is more than all of it
-_FINE_STEPS = (-0.006, -0.003, 0.0, 0.003, 0.006)
+_FINE_STEPS = np.array([-0.006, -0.003, 0.0, 0.003, 0.006])
 _CANDIDATES = 24
 _GAIN_OF_REFINING = 1.5  # that a peak can gain, in standard deviations
 
@@ -59,15 +59,16 @@ def fold(odds: np.ndarray, place: Place = WHOLE) -> np.ndarray:
 
 def find(odds: np.ndarray, least_peak: float, most: int = 2) -> list[Place]:
     """The likeliest places for soft chips float (64, 64) that score at least ``least_peak``: at most ``most``, best
-    first."""
+    first.
+    """
     shares = _shares()
-    stacked = np.concatenate([_folding(share, 0.0) for share in shares])
-    energy = _energies(stacked @ odds @ stacked.T, len(shares))
-    order = np.argsort(energy, axis=None)[::-1][:_CANDIDATES]
-    pairs = {(1.0, 1.0)} | {
-        (float(shares[i]), float(shares[j])) for i, j in zip(*np.unravel_index(order, energy.shape), strict=True)
-    }
-    ranked = sorted((_aligned(odds, *pair) for pair in sorted(pairs)), key=_score, reverse=True)
+    folded = _folded(odds, shares, shares)
+    weight = np.array([np.square(_folding(share, 0.0)).sum() for share in shares])
+    # Interpolation blurs, some shares more than others, so that less energy is to be expected of them.
+    energy = np.square(folded).sum(axis=(2, 3)) / np.outer(weight, weight)
+    best = np.argpartition(energy, -_CANDIDATES, axis=None)[-_CANDIDATES:]
+    rows, columns = np.unravel_index(np.append(best, _index_of_whole() * (len(shares) + 1)), energy.shape)
+    ranked = sorted(_peaks(folded[rows, columns], shares[rows], shares[columns]), key=_score, reverse=True)
     apart = [place for i, place in enumerate(ranked) if not any(_alike(place, better) for better in ranked[:i])]
     closer = [refined(odds, place) for place in apart[:most] if place.score >= least_peak - _GAIN_OF_REFINING]
     return sorted((place for place in closer if place.score >= least_peak), key=_score, reverse=True)
@@ -75,10 +76,17 @@ def find(odds: np.ndarray, least_peak: float, most: int = 2) -> list[Place]:
 
 def refined(odds: np.ndarray, place: Place = WHOLE) -> Place:
     """``place`` with its shares to a quarter of a step and its shift to half a chip."""
-    near = [_aligned(odds, place.rows + dy, place.columns + dx) for dy in _FINE_STEPS for dx in _FINE_STEPS]
-    nearest = max(near, key=_score)
-    halves = [_aligned(odds, nearest.rows, nearest.columns, dy, dx) for dy, dx in ((0.5, 0.0), (0.0, 0.5), (0.5, 0.5))]
-    return max([nearest, *halves], key=_score)
+    rows, columns = place.rows + _FINE_STEPS, place.columns + _FINE_STEPS
+    grid = np.repeat(rows, len(columns)), np.tile(columns, len(rows))
+    near = [
+        found
+        for down in (0.0, 0.5)
+        for right in (0.0, 0.5)
+        for found in _peaks(
+            _folded(odds, rows, columns, down, right).reshape(-1, TILE, TILE), *grid, down=down, right=right
+        )
+    ]
+    return max(near, key=_score)
 
 
 def _score(place: Place) -> float:
@@ -93,14 +101,26 @@ def _alike(one: Place, other: Place) -> bool:
     )
 
 
-def _aligned(odds: np.ndarray, rows: float, columns: float, down: float = 0.0, right: float = 0.0) -> Place:
-    """The best shift for given shares, by whole chips from the fractions ``down`` and ``right`` on."""
-    folded = _folding(rows, down) @ odds @ _folding(columns, right).T
-    correlation = fft.irfft2(fft.rfft2(folded) * _sync_spectrum(), s=(TILE, TILE))
-    spread = float(correlation.std()) or 1.0
-    peak = int(correlation.argmax())
-    dy, dx = divmod(peak, TILE)
-    return Place(rows, columns, (down - dy) % TILE, (right - dx) % TILE, float(correlation.flat[peak]) / spread)
+def _folded(
+    odds: np.ndarray, rows: np.ndarray, columns: np.ndarray, down: float = 0.0, right: float = 0.0
+) -> np.ndarray:
+    """The tiles of ``odds`` added up for every pair of shares: float (len(rows), len(columns), 32, 32)."""
+    stacked_rows, stacked_columns = _stacked(tuple(rows.tolist()), down), _stacked(tuple(columns.tolist()), right)
+    product = stacked_rows @ odds.astype(np.float32) @ stacked_columns.T
+    return product.reshape(len(rows), TILE, len(columns), TILE).transpose(0, 2, 1, 3)
+
+
+def _peaks(
+    folded: np.ndarray, rows: np.ndarray, columns: np.ndarray, down: float = 0.0, right: float = 0.0
+) -> list[Place]:
+    """For tiles (n, 32, 32) folded with the shares (n,): the shift that fits the synchronisation pattern best."""
+    correlation = fft.irfft2(fft.rfft2(folded) * _sync_spectrum(), s=(TILE, TILE)).reshape(len(folded), -1)
+    peak, spread = correlation.argmax(axis=1), correlation.std(axis=1)
+    height = np.take_along_axis(correlation, peak[:, None], axis=1)[:, 0] / np.where(spread > 0, spread, 1.0)
+    return [
+        Place(float(r), float(c), (down - i // TILE) % TILE, (right - i % TILE) % TILE, float(score))
+        for r, c, i, score in zip(rows, columns, peak.tolist(), height, strict=True)
+    ]
 
 
 @lru_cache(maxsize=1)
@@ -116,6 +136,15 @@ def _shares() -> np.ndarray:
     return shares
 
 
+def _index_of_whole() -> int:
+    return int(np.flatnonzero(_shares() == 1.0)[0])
+
+
+@lru_cache(maxsize=64)
+def _stacked(shares: tuple[float, ...], start: float) -> np.ndarray:
+    return np.concatenate([_folding(share, start) for share in shares])
+
+
 @lru_cache(maxsize=4096)
 def _folding(share: float, start: float) -> np.ndarray:
     """float32 (32, 64): adds received rows to the rows of a tile, each shared between the two nearest."""
@@ -127,13 +156,6 @@ def _folding(share: float, start: float) -> np.ndarray:
     np.add.at(folding, (below, rows), 1.0 - part)
     np.add.at(folding, ((below + 1) % TILE, rows), part)
     return folding
-
-
-def _energies(folded: np.ndarray, count: int) -> np.ndarray:
-    """Energy of each (32, 32) block of ``folded``, relative to what its blur by interpolation leads one to expect."""
-    squares = np.square(folded).reshape(count, TILE, count, TILE).sum(axis=(1, 3))
-    weight = np.array([np.square(_folding(share, 0.0)).sum() for share in _shares()])
-    return squares / np.outer(weight, weight)
 
 
 def upright(picture: np.ndarray, place: Place, size: int) -> tuple[np.ndarray, np.ndarray]:
