@@ -160,3 +160,11 @@ def test_neighbouring_frames_are_judged_together() -> None:
     marker = Marker(MARK)
     marked = [marker.mark(frame) for frame in frames]
     assert look_at_frames(marked, read_frames(marked)).state == "intact"
+
+
+def test_a_mark_over_a_mark_leaves_both(marked: np.ndarray) -> None:
+    """A clip that carries a mark already is swapped into: both works must be found, or the older would hide the
+    newer."""
+    reading = read_picture(Marker("fedcba9876").mark(marked))
+    assert {reading.mark_id, *reading.also} == {MARK, "fedcba9876"}
+    assert read_picture(marked).also == ()

@@ -76,8 +76,8 @@ def _other_mark(evidence: Evidence) -> Iterator[str]:
     mark, seen = evidence.seen.mark, evidence.seen
     if mark.also:
         yield (
-            f"Parts of this clip carry different watermarks: {mark.mark_id} and {', '.join(mark.also)}. It was put "
-            "together from several works, or marked more than once."
+            f"It carries different watermarks: {mark.mark_id} and {', '.join(mark.also)}. It was put together from "
+            "several works, or marked more than once, as when something is made out of marked footage."
         )
     if mark.mark_id and seen.marked is None and not seen.store_problem:
         match = next((match for match in seen.matches if match.work.mark_id not in (None, mark.mark_id)), None)

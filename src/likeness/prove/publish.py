@@ -83,7 +83,8 @@ class Publication:
         clip = open_clip(path)
         fingerprints = tuple(self._fingerprinter.finish())
         listed = seconds.sign(seconds.hash_list(clip, self.mark_id), identity) if clip.kind == "video" else None
-        if read_clip(clip).mark_id != self.mark_id:
+        back = read_clip(clip)
+        if self.mark_id not in (back.mark_id, *back.also):
             _log.warning(
                 "The watermark cannot be read back from %s (too small, too flat or too strongly compressed). "
                 "Its credentials and fingerprint stand; choose a larger size or a lower crf for a mark that lasts.",

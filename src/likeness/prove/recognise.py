@@ -99,12 +99,13 @@ def recognise(clip: Clip, sha256: str, store: Store, settings: RecogniseSettings
     seen = fingerprints(clip, settings, mark)
     bare = Recognition(mark, seen.moments, seen.looks, seen.looked_s)
     try:
-        marked = store.get(mark.mark_id) if mark.mark_id else None
+        mark, marked = _latest(mark, store)
         identical, matches = store.find_by_sha256(sha256), seen.find(store)
     except StorageError as error:
         return replace(bare, store_problem=str(error))
     return replace(
         bare,
+        mark=mark,
         marked=marked,
         agreement=agreement(marked, matches, seen.moments),
         identical=identical,
@@ -187,6 +188,17 @@ def _same_place(one: TamperReading, other: TamperReading) -> bool:
         return False
     pairs = ((a, b) for a in one.regions for b in other.regions)
     return any(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for a, b in pairs)
+
+
+def _latest(mark: MarkReading, store: Store) -> tuple[MarkReading, Work | None]:
+    """Of several marks the one whose work was made last, with that work: what was made of a marked clip carries
+    both."""
+    ids = [mark_id for mark_id in (mark.mark_id, *mark.also) if mark_id]
+    works = {mark_id: work for mark_id in ids if (work := store.get(mark_id)) is not None}
+    if not works:
+        return mark, None
+    chosen = max(works, key=lambda mark_id: works[mark_id].made_at)
+    return replace(mark, mark_id=chosen, also=tuple(mark_id for mark_id in ids if mark_id != chosen)), works[chosen]
 
 
 def _ordered(matches: Sequence[Match], marked: Work | None) -> list[Match]:

@@ -15,7 +15,7 @@ from likeness.media.clip import Clip
 from likeness.prove.watermark import networks
 from likeness.prove.watermark.carrier import despread, tile
 from likeness.prove.watermark.mark import SMALLEST
-from likeness.prove.watermark.message import VERSION, MarkId, decode
+from likeness.prove.watermark.message import VERSION, MarkId, Message, decode
 from likeness.prove.watermark.place import WHOLE, Place, find, fold, refined, upright
 from likeness.prove.watermark.strength import WORKING_SIZE, luminance
 
@@ -24,11 +24,12 @@ from likeness.prove.watermark.strength import WORKING_SIZE, luminance
 class ReadSettings:
     """``least_score``: agreement of the folded evidence with the tile read, in standard deviations of chance.
 
-    ``least_peak``: of the synchronisation pattern, for a place to be worth a closer look. Of a clip, ``windows`` evenly
-    spread parts of ``window_frames`` frames are read.
+    ``most_marks`` on top of one another are told apart. ``least_peak``: of the synchronisation pattern, for a place to
+    be worth a closer look. Of a clip, ``windows`` evenly spread parts of ``window_frames`` frames are read.
     """
 
     least_score: float = 7.0
+    most_marks: int = 2
     least_peak: float = 4.5
     windows: int = 4
     window_frames: int = 25
@@ -38,8 +39,8 @@ class ReadSettings:
 class MarkReading:
     """What was read. ``score`` is in standard deviations of chance (0 where nothing was found).
 
-    ``version`` other than ours means that a later Likeness wrote the mark. ``also`` holds further identifiers found in
-    other parts of a clip; ``place`` says how the picture lies on the marked original.
+    ``version`` other than ours means that a later Likeness wrote the mark. ``also`` holds further identifiers, found
+    under the first or in other parts of a clip; ``place`` says how the picture lies on the marked original.
     """
 
     state: Literal["found", "absent"]
@@ -72,8 +73,8 @@ def read_clip(clip: Clip, settings: ReadSettings | None = None) -> MarkReading:
         found = [reading for reading in [read_frames(kept, settings)] if reading.state == "found"]
     if not found:
         return MarkReading("absent", frames_read=frames)
-    others = {reading.mark_id for reading in found if reading.mark_id and reading.mark_id != found[0].mark_id}
-    return replace(found[0], frames_read=frames, also=tuple(sorted(others)))
+    everything = {mark_id for reading in found for mark_id in (reading.mark_id, *reading.also) if mark_id}
+    return replace(found[0], frames_read=frames, also=tuple(sorted(everything - {found[0].mark_id})))
 
 
 def read_frames(images: Sequence[np.ndarray], settings: ReadSettings | None = None) -> MarkReading:
@@ -89,12 +90,32 @@ def read_frames(images: Sequence[np.ndarray], settings: ReadSettings | None = No
         if mirrored:
             seen = [np.ascontiguousarray(frame[:, ::-1]) for frame in seen]
         for place, folded in _folded(seen, settings):
-            message = decode(despread(folded))
-            score = agreement(folded, tile(message)) if message else 0.0
-            if message and score >= settings.least_score:
+            if messages := _messages(folded, settings):
+                (message, score), *rest = messages
                 known = message.mark_id if message.version == VERSION else None
-                return MarkReading("found", known, message.version, score, mirrored, len(seen), (), place)
+                also = tuple(other.mark_id for other, _ in rest if other.version == VERSION)
+                return MarkReading("found", known, message.version, score, mirrored, len(seen), also, place)
     return MarkReading("absent", frames_read=len(seen))
+
+
+def _messages(folded: np.ndarray, settings: ReadSettings) -> list[tuple[Message, float]]:
+    """The messages in a folded tile (32, 32) and their scores, at most ``most_marks``, the strongest first.
+
+    A mark over another leaves both: once the stronger is read, it is taken out and the rest is read again (successive
+    cancellation, as receivers of code-division signals do it).
+    """
+    found = list[tuple[Message, float]]()
+    while len(found) < settings.most_marks:
+        message = decode(despread(folded))
+        if message is None or message in [earlier for earlier, _ in found]:
+            break
+        sent = tile(message)
+        score = agreement(folded, sent)
+        if score < settings.least_score:
+            break
+        found.append((message, score))
+        folded = folded - sent * (np.vdot(folded, sent) / sent.size)
+    return found
 
 
 def _folded(seen: Sequence[np.ndarray], settings: ReadSettings) -> Iterator[tuple[Place, np.ndarray]]:
