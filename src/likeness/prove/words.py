@@ -27,6 +27,9 @@ _BROKEN = {
     "signingCredential.expired": "the signer's certificate has expired",
     "signingCredential.revoked": "the signer's certificate was revoked",
     "signingCredential.invalid": "the signer's certificate is not fit for signing",
+    "signingCredential.ocsp.revoked": "the signer's certificate was revoked",
+    "file.unreadable": "the file is damaged",
+    "manifest.oversized": "they are larger than credentials can sensibly be",
     "layout.mismatch": "parts of the file that no signature covers were changed",
     "layout.trailing": "bytes were put after the end of the file",
 }
