@@ -23,6 +23,7 @@ class Ranges:
     crf: tuple[int, int] = (22, 38)
     scale: tuple[float, float] = (0.4, 1.7)
     gain: tuple[float, float] = (0.5, 1.5)
+    lit_share: float = 0.4
     offset: float = 40.0
     gamma: tuple[float, float] = (0.6, 1.6)
     noise: float = 6.0
@@ -35,8 +36,9 @@ GENTLE = Ranges(
     jpeg=(58, 98),
     crf=(16, 26),
     scale=(0.5, 2.0),
-    gain=(0.6, 1.4),
-    offset=30.0,
+    gain=(0.5, 1.5),
+    offset=40.0,
+    lit_share=0.6,
     gamma=(0.8, 1.25),
     noise=2.0,
     blur=0.4,
@@ -139,7 +141,7 @@ def distorted(
 def _one(image: np.ndarray, rng: np.random.Generator, ranges: Ranges) -> np.ndarray:
     if rng.random() < 0.45:
         image = scaled(image, rng, ranges)
-    if rng.random() < 0.4:
+    if rng.random() < ranges.lit_share:
         image = light(image, rng, ranges)
     if rng.random() < 0.25:
         image = noisy(image, rng, ranges)

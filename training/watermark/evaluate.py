@@ -37,7 +37,7 @@ from likeness.media.clip import open_clip
 from likeness.progress import tracked
 from likeness.prove.watermark.mark import Marker
 from likeness.prove.watermark.read import read_frames, read_picture
-from likeness.prove.watermark.tamper import MAP_SIZE, look
+from likeness.prove.watermark.tamper import MAP_SIZE, TamperSettings, look
 from training.watermark.data import Picture, held_out, pictures
 
 Operation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -289,8 +289,10 @@ def evaluate_tamper(actors: Path | None, shown: list[Picture]) -> dict[str, obje
         states[case.kind].append(seen.state)
         if case.truth.any() and reading.state == "found":
             truth = cv2.resize(case.truth.astype(np.float32), (MAP_SIZE, MAP_SIZE), interpolation=cv2.INTER_AREA) > 0.5
-            overlap[case.kind].append(f1_score(truth.ravel(), seen.map.ravel() >= 0.5, zero_division=0.0))
-            cells.append((truth.ravel(), seen.map.ravel() >= 0.5))
+            overlap[case.kind].append(
+                f1_score(truth.ravel(), seen.map.ravel() >= TamperSettings().likely, zero_division=0.0)
+            )
+            cells.append((truth.ravel(), seen.map.ravel() >= TamperSettings().likely))
     benign = [score for kind, scores in kinds.items() if kind.startswith("gentle") for score in scores]
     malicious = [score for kind, scores in kinds.items() if not kind.startswith("gentle") for score in scores]
     result: dict[str, object] = {

@@ -37,15 +37,20 @@ def export(run: Path, out: Path) -> None:
     """Write watermark_marker.onnx, watermark_reader.onnx and watermark_tamper.onnx into ``out``."""
     networks = load(run)
     picture = torch.full((1, 1, WORKING_SIZE, WORKING_SIZE), 9.0)
+    # Every example is a tensor of its own: one that is passed twice becomes one input.
     chips, second = torch.ones(1, 1, GRID, GRID), torch.ones(1, 1, SECOND_GRID, SECOND_GRID)
     parts: dict[str, tuple[torch.nn.Module, tuple[torch.Tensor, ...], list[str]]] = {
         "marker": (
             networks.marker,
-            (picture, picture, chips, second),
+            (picture, picture.clone(), chips, second),
             ["luminance", "mask", "chips", "second"],
         ),
         "reader": (networks.reader, (picture,), ["luminance"]),
-        "tamper": (networks.tamper, (picture, chips, second), ["luminance", "chips", "second"]),
+        "tamper": (
+            networks.tamper,
+            (picture, chips, second, chips.clone()),
+            ["luminance", "chips", "second", "agreement"],
+        ),
     }
     for name, (network, inputs, names) in parts.items():
         with atomic_write(out / f"watermark_{name}.onnx") as temporary, warnings.catch_warnings():

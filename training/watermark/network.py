@@ -78,24 +78,27 @@ class Reader(nn.Module):
 
 
 class TamperDecoder(nn.Module):
-    """Luminance in place and both expected chip maps to the log-odds (B, 1, 64, 64) that a place was altered."""
+    """Luminance in place, both expected chip maps, and how the reader's log-odds agree with the coarse one
+    (B, 1, 64, 64), to the log-odds (B, 1, 64, 64) that a place was altered."""
 
     def __init__(self, width: int = 24, inner_blocks: int = 3) -> None:
         super().__init__()
         self.head = nn.Conv2d(6, width, 3, padding=1)
         self.first = nn.Sequential(*[Block(width) for _ in range(2)])
         self.mix = nn.Conv2d(3 * width, 2 * width, 1)
+        self.heard = nn.Conv2d(1, 2 * width, 3, padding=1)
+        _silence(self.heard)
         self.at_half = nn.Sequential(*[Block(2 * width) for _ in range(inner_blocks)])
         self.down = nn.Conv2d(2 * width, 2 * width, 2, stride=2)
         self.at_quarter = nn.Sequential(*[Block(2 * width) for _ in range(inner_blocks)])
         self.tail = nn.Conv2d(2 * width, 1, 3, padding=1)
 
-    def forward(self, luminance: Tensor, chips: Tensor, second: Tensor) -> Tensor:
+    def forward(self, luminance: Tensor, chips: Tensor, second: Tensor, agreement: Tensor) -> Tensor:
         folded = F.pixel_unshuffle(luminance / 64.0 - 2.0, 2)
-        chips = F.interpolate(chips, scale_factor=2.0, mode="nearest")
-        fine = self.first(self.head(torch.cat([folded, chips, second], dim=1)))
-        agreement = torch.cat([fine, fine * chips, fine * second], dim=1)  # a product tells what a sum cannot
-        half = self.at_half(self.mix(F.avg_pool2d(agreement, 2)))
+        finer = F.interpolate(chips, scale_factor=2.0, mode="nearest")
+        fine = self.first(self.head(torch.cat([folded, finer, second], dim=1)))
+        products = torch.cat([fine, fine * finer, fine * second], dim=1)  # a product tells what a sum cannot
+        half = self.at_half(self.mix(F.avg_pool2d(products, 2)) + self.heard(agreement.clamp(-4.0, 4.0)))
         quarter = self.at_quarter(self.down(F.relu(half)))
         joined = half + F.interpolate(quarter, scale_factor=2.0, mode="bilinear", align_corners=False)
         return self.tail(F.relu(joined))

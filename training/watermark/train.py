@@ -168,8 +168,11 @@ def telling_loss(networks: Networks, batch: MarkedBatch, rng: np.random.Generato
     """How badly the places of alterations are told in gently treated copies."""
     changed, places = altered(batch.copies, batch.originals, rng)
     gently, whole = distorted(changed, rng, GENTLE)
+    seen = through(gently, batch.marked, whole)
     with torch.autocast("cpu", torch.bfloat16):
-        odds = networks.tamper(through(gently, batch.marked, whole), batch.chips, batch.second)
+        with torch.no_grad():
+            agreement = networks.reader(seen) * batch.chips
+        odds = networks.tamper(seen, batch.chips, batch.second, agreement)
     small = [cv2.resize(place, (MAP_SIZE, MAP_SIZE), interpolation=cv2.INTER_AREA) for place in places]
     return F.binary_cross_entropy_with_logits(odds.float(), torch.from_numpy(np.stack(small))[:, None])
 
@@ -194,7 +197,7 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     begun = 0
     if start is not None:
-        networks.load_state_dict(torch.load(start / "networks.pt", weights_only=True)["networks"])
+        networks.load_state_dict(torch.load(start / "networks.pt", weights_only=True)["networks"], strict=False)
     if resume and (run / "networks.pt").exists():
         state = torch.load(run / "networks.pt", weights_only=True)
         networks.load_state_dict(state["networks"])

@@ -36,7 +36,8 @@ def chip_odds(luminance: np.ndarray) -> np.ndarray:
 
 def alteration_odds(luminance: np.ndarray, chips: np.ndarray, second: np.ndarray) -> np.ndarray:
     """The tamper decoder's log-odds for each place to be altered, float32 (64, 64); ``luminance`` lies in place."""
-    return _run("watermark_tamper", {"luminance": luminance, "chips": chips, "second": second})
+    inputs = {"luminance": luminance, "chips": chips, "second": second, "agreement": chip_odds(luminance) * chips}
+    return _run("watermark_tamper", inputs)
 
 
 def _run(name: Name, inputs: dict[str, np.ndarray]) -> np.ndarray:

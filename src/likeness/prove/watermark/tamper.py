@@ -26,23 +26,24 @@ Region = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels of the pi
 
 @dataclass(frozen=True)
 class TamperSettings:
-    """``likely``: a place with at least this probability counts as altered; ``score``: from this on so does the
-    picture.
+    """``likely``: a place with at least this probability counts as altered. ``score``: from this mean probability over
+    a ``neighbourhood`` (cells of 64 × 64, each way) on, so does the picture.
 
-    ``least_cells`` of 64 × 64 make a region. Where more than ``most_altered`` of the picture seems altered, the
-    pattern has not survived, and nothing is said of places. Both thresholds were chosen on pictures of the training
-    side.
+    ``least_cells`` make a region. Where more than ``most_altered`` of the picture seems altered, the pattern has not
+    survived, and nothing is said of places. The first three were chosen on pictures of the training side
+    (training/watermark/choose_threshold.py).
     """
 
-    likely: float = 0.5
+    likely: float = 0.4
     score: float = 0.5
-    least_cells: int = 6
+    neighbourhood: int = 9
+    least_cells: int = 12
     most_altered: float = 0.8
 
 
 @dataclass(frozen=True, eq=False)
 class TamperReading:
-    """``score`` in [0, 1] is the highest probability that lasts over a neighbourhood; ``map`` float32 (64, 64) the
+    """``score`` in [0, 1] is the highest mean probability of a neighbourhood; ``map`` float32 (64, 64) the
     probability that a place was altered, in the frame of the picture received; ``regions`` boxes in its pixels.
 
     "unmarked": there is no mark, or its fine pattern has not survived (``reason`` says which).
@@ -70,7 +71,8 @@ def look_at_frames(
     place = reading.place or WHOLE
     odds = np.mean([_odds(image, reading.mark_id, place, reading.mirrored) for image in images], axis=0)
     probability = _as_received(1.0 / (1.0 + np.exp(-odds)), place, reading.mirrored)
-    score = float(cv2.blur(probability, (3, 3), borderType=cv2.BORDER_REFLECT).max())
+    window = (settings.neighbourhood, settings.neighbourhood)
+    score = float(cv2.blur(probability, window, borderType=cv2.BORDER_REFLECT).max())
     marked = (probability >= settings.likely).astype(np.uint8)
     if marked.mean() > settings.most_altered:
         reason = "the fine pattern did not survive what was done to the whole picture"
