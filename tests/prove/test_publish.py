@@ -78,9 +78,11 @@ def test_what_is_marked_is_not_marked_again(photo: Path, tmp_path: Path) -> None
 
 def test_bad_input_gets_one_line_and_leaves_nothing(photo: Path, make_file, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(photo.read_bytes()[:300])
+    Image.new("RGB", (300, 8)).save(tmp_path / "low.png")
     cases = [
         (make_file("sound.wav"), "out.wav", BadMediaError),
         (tmp_path / "broken.png", "out.png", BadMediaError),
+        (tmp_path / "low.png", "out.png", BadMediaError),
         (photo, "out.bmp", SettingsError),
         (photo, "photo.png", SettingsError),
     ]
@@ -104,8 +106,8 @@ def test_nothing_leaves_where_the_store_cannot_be_used(photo: Path, tmp_path: Pa
 def test_a_mark_that_cannot_be_read_back_is_said_and_the_work_is_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = tmp_path / "black.png"
-    Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(path)
+    path = tmp_path / "noise.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(path)
     work = mark_file(path, tmp_path / "out.png")
     assert "cannot be read back" in caplog.text
     assert Store().get(str(work.mark_id)) is not None

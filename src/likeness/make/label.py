@@ -1,9 +1,10 @@
 """What makes an output recognisable as synthetic: visible label, watermark, fingerprint, credentials, and a record.
 
 The writer of footage takes a ``SyntheticLabel`` for whatever MAKE produces: ``draw`` runs on every frame, ``seal`` on
-the finished temporary file. The watermark lies over the label, so that painting the label out shows as an alteration. Any failure raises before the output takes its name, so nothing leaves half labelled. None
-of it can be switched off. The text follows the EU Code of Practice on AI labelling (2026: "AI", embedded, unobstructed,
-top right) and GB 45438-2025 (height at least 5 % of the shorter side; ``AIGC`` metadata as JSON).
+the finished temporary file. The watermark lies over the label, so that painting the label out shows as an alteration.
+Any failure raises before the output takes its name, so nothing leaves half labelled. None of it can be switched off.
+The text follows the EU Code of Practice on AI labelling (2026: "AI", embedded, unobstructed, top right) and GB
+45438-2025 (height at least 5 % of the shorter side; ``AIGC`` metadata as JSON).
 """
 
 import json

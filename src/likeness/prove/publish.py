@@ -25,7 +25,7 @@ from likeness.prove.identity import Identity, signing_identity
 from likeness.prove.ledger import Entry, Ledger
 from likeness.prove.seconds import HashList
 from likeness.prove.store import Store, Work
-from likeness.prove.watermark.mark import Marker
+from likeness.prove.watermark.mark import SMALLEST, Marker
 from likeness.prove.watermark.message import MarkId, new_id
 from likeness.prove.watermark.read import read_clip
 
@@ -150,7 +150,7 @@ class PublishedMark:
 def mark_file(source: Path, out: Path, *, identity: Identity | None = None, title: str | None = None) -> Work:
     """Publish a marked copy of the picture or clip ``source`` as ``out`` (.mp4, .png, .jpg, .webp), and record it.
 
-    The copy is encoded anew, with its sound. Raises BadMediaError (sound, unreadable files), SettingsError (a file that
+    The copy is encoded anew, with its sound. Raises BadMediaError (sound, unreadable or tiny files), SettingsError (a file that
     already carries a mark, a wrong suffix), CredentialError and StorageError; ``out`` then is as it was.
     """
     source, out = Path(source), Path(out)
@@ -158,6 +158,8 @@ def mark_file(source: Path, out: Path, *, identity: Identity | None = None, titl
     clip = open_clip(source)
     if clip.kind == "sound":
         raise BadMediaError(f"{source} is sound, which is not watermarked. Use `likeness sign` for its credentials.")
+    if min(clip.width, clip.height) < SMALLEST:
+        raise BadMediaError(f"{source} has fewer than {SMALLEST} pixels a side, too few for a mark. Use a larger one.")
     before = read_clip(clip)
     if before.state == "found":
         named = before.mark_id or "of a later version"
