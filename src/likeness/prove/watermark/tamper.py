@@ -34,8 +34,8 @@ class TamperSettings:
     (training/watermark/choose_threshold.py).
     """
 
-    likely: float = 0.4
-    score: float = 0.5
+    likely: float = 0.35
+    score: float = 0.646
     neighbourhood: int = 9
     least_cells: int = 12
     most_altered: float = 0.8
