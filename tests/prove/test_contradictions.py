@@ -1,6 +1,7 @@
 """Each contradiction by itself, from evidence put together by hand; and nothing from evidence that fits together."""
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
@@ -144,9 +145,46 @@ def test_work_of_ours_signed_anew() -> None:
         signer="Eve",
         manifest="urn:eve",
         ingredients=[Ingredient(title="a", relationship="parentOf", state="trusted", signer="Ada",
-                                digital_source_types=[SWAP])],
+                                digital_source_types=[SWAP], manifest="urn:ours")],
     )  # fmt: skip
     assert contradictions(Evidence(edit, fits, [(ours, published)])) == []
+    namesake = edit.model_copy(update={"ingredients": [edit.ingredients[0].model_copy(update={"manifest": "urn:b"})]})
+    assert "signed anew" in contradictions(Evidence(namesake, fits, [(ours, published)]))[0]
+
+
+def test_what_a_work_was_made_from_is_not_signed_anew() -> None:
+    source = signed("digitalCapture", manifest="urn:source")
+    part = Ingredient(title="s", relationship="parentOf", state="trusted", signer="Ada", manifest="urn:source")
+    ours = work(source_type=None, origin="published")
+    published = signed(manifest="urn:ours", ingredients=[part])
+    assert contradictions(Evidence(source, seen(looks_like=ours), [(ours, published)])) == []
+    broken = source.model_copy(update={"state": "invalid"})
+    assert contradictions(Evidence(broken, seen(looks_like=ours), [(ours, published)])) != []
+
+
+@pytest.mark.parametrize("origin", ["published", "swap"])
+def test_mere_likeness_to_a_work_does_not_say_signed_anew(origin: str) -> None:
+    ours = work(source_type=SWAP if origin == "swap" else None, origin=origin)
+    own = signed(signer="Eve", manifest="urn:eve")
+    (text,) = contradictions(Evidence(own, seen(looks_like=ours), [(ours, signed(manifest="urn:ours"))]))
+    assert "signed anew" not in text
+    assert "or it is the footage it was made from" in text
+
+
+def test_mark_of_the_footage_under_that_of_a_swap_is_no_contradiction() -> None:
+    swap, footage = work(), work("00000000bb", "digitalCapture", "published")
+    mark = found(also=("00000000bb",))
+    explained = replace(seen(mark, swap, "match", swap), beneath=[footage])
+    assert contradictions(Evidence(ABSENT, explained)) == []
+    foreign = replace(explained, mark=found(also=("00000000bb", "00000000cc")))
+    (text,) = contradictions(Evidence(ABSENT, foreign))
+    assert "00000000cc" in text
+    assert "00000000bb" not in text
+
+
+def test_credentials_may_name_any_of_the_marks() -> None:
+    texts = contradictions(Evidence(signed(mark_id="00000000bb"), seen(found(also=("00000000bb",)))))
+    assert not any("credentials name" in text for text in texts)
 
 
 def test_broken_parent_under_credentials_that_hold() -> None:
@@ -199,13 +237,28 @@ def test_what_is_bit_for_bit_as_published_was_not_altered() -> None:
     assert contradictions(Evidence(ABSENT, same)) == []
 
 
-def test_changed_second_under_credentials_that_hold_and_without_any() -> None:
-    pictures = (Stretch("unchanged", (0, 3), (0, 3)), Stretch("changed", (3, 4), (3, 4)))
-    compared = Compared("store", "trusted", Located(pictures, (), True, True))
-    for own, words in ((signed(), "credentials hold"), (ABSENT, "edited")):
-        (text,) = contradictions(Evidence(own, seen(), seconds=compared))
+PICTURES = (Stretch("unchanged", (0, 3), (0, 3)), Stretch("changed", (3, 4), (3, 4)))
+
+
+def test_changed_second_under_credentials_with_a_list_and_without() -> None:
+    located = Located(PICTURES, (), True, True)
+    for own, source, words in ((signed(), "credentials", "credentials hold"), (ABSENT, "store", "edited")):
+        (text,) = contradictions(Evidence(own, seen(), seconds=Compared(source, "trusted", located)))
         assert words in text
         assert "3–4 s" in text
+
+
+def test_list_of_what_a_signed_clip_looks_like_is_not_that_of_its_credentials() -> None:
+    anew = Compared("store", "trusted", Located((Stretch("changed", (0, 4), (0, 4)),), (), True, True))
+    assert contradictions(Evidence(signed(), seen(looks_like=work()), seconds=anew)) == []
+
+
+def test_kept_sound_alone_says_edited_only_of_what_is_firmly_the_work() -> None:
+    tracks = (Stretch("changed", (0, 4), (0, 4)),), (Stretch("unchanged", (0, 4), (0, 4)),)
+    copied, ours = Compared("store", "trusted", Located(*tracks, True, True)), work()
+    assert contradictions(Evidence(ABSENT, seen(looks_like=ours), seconds=copied)) == []
+    (text,) = contradictions(Evidence(ABSENT, seen(found(), ours, "match", ours), seconds=copied))
+    assert "edited" in text
 
 
 def test_a_new_encoding_is_no_contradiction() -> None:

@@ -74,9 +74,10 @@ def _copied_mark(evidence: Evidence) -> Iterator[str]:
 def _other_mark(evidence: Evidence) -> Iterator[str]:
     """More than one watermark, or one that the work looked alike was not given."""
     mark, seen = evidence.seen.mark, evidence.seen
-    if mark.also:
+    beneath = {work.mark_id for work in seen.beneath}
+    if foreign := [mark_id for mark_id in mark.also if mark_id not in beneath]:
         yield (
-            f"It carries different watermarks: {mark.mark_id} and {', '.join(mark.also)}. It was put together from "
+            f"It carries different watermarks: {mark.mark_id} and {', '.join(foreign)}. It was put together from "
             "several works, or marked more than once, as when something is made out of marked footage."
         )
     if mark.mark_id and seen.marked is None and not seen.store_problem:
@@ -92,7 +93,7 @@ def _other_mark(evidence: Evidence) -> Iterator[str]:
 def _claimed_ids(evidence: Evidence) -> Iterator[str]:
     """The watermark and fingerprint that intact credentials name, against those of the file."""
     own, mark, moments = evidence.own, evidence.seen.mark, evidence.seen.moments
-    if own.mark_id and mark.mark_id and own.mark_id != mark.mark_id:
+    if own.mark_id and mark.mark_id and own.mark_id not in (mark.mark_id, *mark.also):
         yield (
             f"The credentials name the watermark {own.mark_id}, but the one in the picture is {mark.mark_id}. They "
             "were taken from another work, or the picture was marked again after signing."
@@ -114,20 +115,29 @@ def _claimed_ids(evidence: Evidence) -> Iterator[str]:
 
 
 def _signed_anew(evidence: Evidence) -> Iterator[str]:
-    """Credentials other than those that the work was published with, unless they say that they were made from it."""
+    """Credentials other than those that the work was published with, unless either was made from the other."""
     own = evidence.own
     known = [claim for _, claim in evidence.recorded_claims]
     if own.state == "absent" or not known or any(claim.manifest == own.manifest for claim in known):
         return
     if any(_leads_to(part, claim) for part in own.all_ingredients() for claim in known):
         return
+    if own.state != "invalid" and any(_leads_to(part, own) for claim in known for part in claim.all_ingredients()):
+        return  # what the work was made from, as the work's own credentials say
     work, claim = evidence.recorded_claims[0]
-    by_look = evidence.seen.marked is not work and evidence.seen.identical is not work
-    instead = " It may also be the footage which that work was made from." if by_look and is_composite(work) else ""
-    yield (
-        f"This is recognised as {recorded(work)}, which was signed by {signed_by(claim.signer, claim.issuer)}, but it "
-        f"carries other credentials{_by(own)}, which do not mention that work. It was signed anew by somebody.{instead}"
-    )
+    signer = signed_by(claim.signer, claim.issuer)
+    other = f"other credentials{_by(own)}, which do not mention that work"
+    if _firm(evidence.seen, work):
+        yield (
+            f"This is recognised as {recorded(work)}, which was signed by {signer}, but it carries {other}. It was "
+            "signed anew by somebody."
+        )
+    else:
+        made_from = "" if is_synthetic(work) and not is_composite(work) else " or it is the footage it was made from,"
+        yield (
+            f"This looks like {recorded(work)}, which was signed by {signer}, but it carries {other}. Either a copy of "
+            f"that work was given them,{made_from} or it only looks alike: a fingerprint cannot tell."
+        )
 
 
 def _parents(evidence: Evidence) -> Iterator[str]:
@@ -172,10 +182,16 @@ def _seconds(evidence: Evidence) -> Iterator[str]:
         *([f"{stretches(compared.added)} of this file"] if compared.added else []),
     ]
     where = " and ".join(differing) or "the order of its parts"
-    if evidence.own.state in ("trusted", "unknown_signer"):
+    work = evidence.seen.work
+    if compared.source == "credentials":
         yield f"The credentials hold, but the list of the published seconds does not fit this file: see {where}."
-    elif compared.kept:
+    elif compared.kept and (compared.kept_pictures or (work is not None and _firm(evidence.seen, work))):
         yield f"Part of this clip is bit for bit as it was published, but it was edited: see {where}."
+
+
+def _firm(seen: Recognition, work: Work) -> bool:
+    """Whether more than its look tells that this is ``work``."""
+    return seen.identical is work or (seen.marked is work and seen.agreement != "differs")
 
 
 def _by(own: Credentials) -> str:
@@ -193,9 +209,9 @@ def _how_known(seen: Recognition, work: Work) -> str:
 
 
 def _leads_to(part: Ingredient, claim: Credentials) -> bool:
-    """Whether an ingredient that holds is the recorded work, as far as its signer and its declaration tell."""
-    same_kinds = part.digital_source_types == claim.digital_source_types
-    return part.state not in ("invalid", "absent") and part.signer == claim.signer and same_kinds
+    """Whether an ingredient that holds carries these very credentials: the manifest's unique name and its signer."""
+    holds = part.state in ("trusted", "unknown_signer")
+    return holds and part.manifest is not None and (part.manifest, part.signer) == (claim.manifest, claim.signer)
 
 
 def _fingerprint(own: Credentials) -> PictureFingerprint | None:

@@ -7,7 +7,7 @@ from likeness.examiner import Examiner, Finding, abstention
 from likeness.faces.face import Track
 from likeness.files import sha256_of
 from likeness.media.clip import Clip
-from likeness.prove.recognise import fingerprints
+from likeness.prove.recognise import SHORT_WAIT_S, fingerprints
 from likeness.prove.store import Match, Store
 from likeness.prove.words import is_composite, is_synthetic, recorded
 
@@ -30,7 +30,7 @@ class FingerprintExaminer(Examiner):
 
     def examine(self, clip: Clip, tracks: list[Track]) -> list[Finding]:
         """One finding about the file."""
-        store = Store()
+        store = Store(wait_s=SHORT_WAIT_S)
         try:
             same = store.find_by_sha256(sha256_of(clip.path))
             if same is not None and is_synthetic(same):

@@ -16,13 +16,17 @@ _PRIVATE_FOLDER = 0o700
 def home() -> Path:
     """The folder named by LIKENESS_HOME, else the platform's place for user data. It need not exist.
 
-    Raises StorageError where LIKENESS_HOME names the home of an unknown user.
+    Raises StorageError where LIKENESS_HOME names the home of an unknown user, or a file, which can hold nothing.
     """
     named = os.environ.get(HOME_VARIABLE)
     try:
-        return Path(named).expanduser() if named else Path(user_data_dir("likeness", appauthor=False))
+        folder = Path(named).expanduser() if named else Path(user_data_dir("likeness", appauthor=False))
     except RuntimeError as error:
         raise StorageError(f"{HOME_VARIABLE} is {named}, but there is no such user. Name a folder.") from error
+    there = next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)
+    if os.path.exists(there) and not os.path.isdir(there):
+        raise StorageError(f"{there} is a file and no folder. Let {HOME_VARIABLE} name a folder.")
+    return folder
 
 
 def private_folder(folder: Path) -> Path:

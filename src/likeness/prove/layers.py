@@ -26,6 +26,7 @@ class Recovered:
 
 
 def credentials_layer(own: Credentials, recovered: Recovered | None) -> CredentialsLayer:
+    """The file's own credentials, or those that were recovered where it has none."""
     found = recovered.claim if recovered else own
     if recovered:
         sure = {
@@ -60,7 +61,8 @@ def _claim(found: Credentials) -> str:
     name = signed_by(found.signer, found.issuer)
     if found.state == "invalid":
         why = broken(found.problems) or "they cannot be read"
-        text = f"Broken: {why}. They name {name} as the signer; what they declare does not count."
+        whose = f"They name {name} as the signer; what" if found.signer else "What"
+        text = f"Broken: {why}. {whose} they declare does not count."
         return " ".join(filter(None, [text, found.reason, *found.notices]))
     kinds = found.digital_source_types
     says = f"who declares: {declared(kinds)}" if kinds else "who declares no origin"
@@ -73,6 +75,7 @@ def _claim(found: Credentials) -> str:
 
 
 def watermark_layer(seen: Recognition, clip: Clip) -> WatermarkLayer:
+    """The mark that was read, and the work it was given to."""
     mark = seen.mark
     known = None if seen.store_problem or mark.mark_id is None else seen.marked is not None
     return WatermarkLayer(
@@ -114,15 +117,14 @@ def _watermark_text(seen: Recognition, clip: Clip) -> str:
 
 
 def tamper_layer(seen: Recognition, clip: Clip) -> TamperLayer:
+    """What the fine pattern under the mark shows of alterations."""
     looks = [look for look in seen.looks if look.reading.state != "unmarked"]
     altered = seen.altered
     if not looks:
         return TamperLayer(text=_unmarked_text(seen, clip), state="unmarked")
     if not altered and any(look.reading.state == "altered" for look in looks) and seen.marked is not None:
         if seen.identical is not None or seen.unchanged:
-            text = (
-                "Its bits are those that were published; compression had worn the fine watermark away in parts by then."
-            )
+            text = "The fine watermark is in doubt at some places, but the bits are those that were published."
         else:
             text = (
                 "The fine watermark is worn away at single moments, as compression does; nothing lasts that stands out."
@@ -147,8 +149,13 @@ def tamper_layer(seen: Recognition, clip: Clip) -> TamperLayer:
 def _unmarked_text(seen: Recognition, clip: Clip) -> str:
     if clip.kind == "sound":
         return "Sound carries no watermark, so nothing would show an alteration."
-    reason = next((look.reading.reason for look in seen.looks if look.reading.reason), None)
-    reason = reason or "no mark was found, so nothing would show an alteration"
+    if seen.mark.state == "absent":
+        reason = "no mark was found, so nothing would show an alteration"
+    elif seen.mark.mark_id is None:
+        reason = "the mark is of a version that this program cannot read"
+    else:
+        reasons = (look.reading.reason for look in seen.looks if look.reading.reason)
+        reason = next(reasons, "a mark was found, but no frame could be looked at")
     return f"Nothing can be said: {reason}."
 
 
@@ -158,21 +165,37 @@ def _rounded(region: tuple[float, float, float, float]) -> tuple[float, float, f
 
 
 def fingerprint_layer(seen: Recognition, clip: Clip) -> FingerprintLayer:
+    """Which work in the store the pictures look like."""
     agrees = {"match": True, "differs": False, "cannot_tell": None}[seen.agreement]
     if clip.kind == "sound":
         same = f" This very file is in the store: {recorded(seen.identical)}." if seen.identical else ""
         return FingerprintLayer(text=f"Sound has none.{same}", state="none", id=None)
+    if seen.marked is not None and seen.alike is not None and seen.agreement == "match":
+        text = f"{seen.alike:.0%} of it looks like {recorded(seen.marked)}, enough to bear its watermark out."
+        if seen.matches:
+            text += f" More of it looks like {recorded(seen.matches[0].work)}."
+        return FingerprintLayer(
+            text=text,
+            state="match",
+            id=seen.marked.mark_id,
+            title=seen.marked.title,
+            others=len(seen.matches),
+            agrees_with_watermark=True,
+        )
     if not seen.matches:
         text = "It looks like nothing in the store."
         if seen.store_problem:
             text = f"The store could not be asked: {seen.store_problem}"
         elif not any(made.usable for moment in seen.moments for made in moment.views.values()):
             text = "The picture is too even for a fingerprint to mean anything."
+        if seen.identical is not None:
+            text += f" This very file is in the store: {recorded(seen.identical)}."
         return FingerprintLayer(text=text, state="none", id=None, agrees_with_watermark=agrees)
     match, others = seen.matches[0], len(seen.matches) - 1
-    text = f"It looks like {recorded(match.work)}: {match.distance} of 256 bits differ."
-    if seen.identical is not None:
-        text += " It is that very file, byte for byte." if seen.identical.sha256 == match.work.sha256 else ""
+    if seen.identical is not None and seen.identical.sha256 == match.work.sha256:
+        text = f"It is {recorded(match.work)}, that very file, byte for byte."
+    else:
+        text = f"It looks like {recorded(match.work)}: {match.distance} of 256 bits differ."
     if match.alignment and match.alignment.asked_unmatched_s:
         text += f" Of {stretches(match.alignment.asked_unmatched_s)} that work has nothing."
     if match.mirrored:
@@ -198,6 +221,10 @@ def not_known(clip: Clip, own: Credentials, seen: Recognition) -> list[str]:
     texts = ["Whether what is shown took place: no layer can tell that, only who signed, who marked and what was kept."]
     if seen.store_problem:
         texts.append(f"What the store knows of it: {seen.store_problem}")
+    for work in seen.beneath:
+        texts.append(
+            f"What exactly it was made from: it also carries the mark of {recorded(work)}, probably the footage used."
+        )
     if own.state == "absent" and seen.mark.state == "absent" and not seen.matches and seen.identical is None:
         texts.append("Where it comes from: it carries nothing of ours, as most footage, synthetic or not, does not.")
     if seen.mark.mark_id and seen.marked is None and not seen.store_problem:

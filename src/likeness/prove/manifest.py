@@ -41,7 +41,9 @@ class SignerCertificate(BaseModel):
 
 
 class Ingredient(BaseModel):
-    """Something the file was made from; its state and ``problems`` (C2PA validation codes) are its own."""
+    """Something the file was made from; its state and ``problems`` (C2PA validation codes) are its own, and
+    ``manifest`` names its credentials uniquely.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,6 +54,7 @@ class Ingredient(BaseModel):
     problems: list[str] = []
     digital_source_types: list[str] = []
     ingredients: list["Ingredient"] = []
+    manifest: str | None = None
 
 
 class Credentials(BaseModel):
@@ -197,7 +200,7 @@ def _notices(results: Mapping[str, Any], ingredients: Sequence[Ingredient]) -> l
         if part.state == "invalid"
     ]
     if "assertion.dataHash.additionalExclusionsPresent" in _codes(results.get("informational", [])):
-        notices.append("The signer left parts of the file out of the signature.")
+        notices.append("Some bytes besides the credentials are outside the signature, as in every signed TIFF.")
     return notices
 
 
@@ -275,6 +278,7 @@ class _Ingredients:
             problems=problems,
             digital_source_types=_source_types(own),
             ingredients=self.of(own, depth - 1),
+            manifest=named(own.get("label")),
         )
 
     def _results(self, entry: Mapping[str, Any], uri_end: str) -> dict[str, list[Mapping[str, Any]]]:

@@ -28,13 +28,14 @@ _UNREADABLE = "org.likeness.file.unreadable"
 _CONTENT_HASHES = ("assertion.dataHash.", "assertion.bmffHash.", "assertion.boxesHash.", "assertion.collectionHash.")
 
 
-def read(path: Path) -> Credentials:
+def read(path: Path, trust: Trust | None = None) -> Credentials:
     """Read and check the credentials inside ``path``, or in the sidecar beside it (clip.c2pa for clip.mkv).
 
-    Known signers are those of this computer, of the user's trust list and of the official list (``trust``). Raises
-    BadMediaError where the file cannot be opened, CredentialError where one of the lists is damaged.
+    Known signers are those of ``trust``; without it those of this computer, of the user's trust list and of the
+    official list. Raises BadMediaError where the file cannot be opened, CredentialError where one of the lists is
+    damaged.
     """
-    path, trust = Path(path), load_trust()
+    path, trust = Path(path), trust or load_trust()
     try:
         store = read_store(path)
         found = read_with(path, trust, None)
@@ -60,7 +61,7 @@ def read_manifest_bytes(path: Path) -> bytes | None:
     return store_beside(Path(path)) if store is None else store
 
 
-def read_detached(manifest: bytes, path: Path | None = None) -> Credentials:
+def read_detached(manifest: bytes, path: Path | None = None, trust: Trust | None = None) -> Credentials:
     """What a manifest store says by itself, for credentials that were stripped from a file and found again.
 
     Signature, signer and assertions are checked as ever. That ``path`` (re-encoded, cut) no longer has the bytes that
@@ -69,8 +70,8 @@ def read_detached(manifest: bytes, path: Path | None = None) -> Credentials:
     """
     check_size("this file", len(manifest))
     if path is not None and read_store(path) == manifest:
-        return read(path)  # not detached at all
-    found = read_with(path, load_trust(), manifest)
+        return read(path, trust)  # not detached at all
+    found = read_with(path, trust or load_trust(), manifest)
     other_bytes = [code for code in found.problems if code.startswith(_CONTENT_HASHES)]
     problems = [code for code in found.problems if code not in other_bytes]
     notices, state = found.notices, found.state

@@ -20,8 +20,11 @@ from likeness.prove.matching import words
 from likeness.prove.store import Match, Store, Work
 from likeness.prove.watermark.read import MarkReading, ReadSettings, read_clip
 from likeness.prove.watermark.tamper import TamperReading, look_at_frames
+from likeness.prove.words import is_synthetic
 
 Agreement = Literal["match", "differs", "cannot_tell"]
+
+SHORT_WAIT_S = 1.0  # for a store in use, where nobody waits for this one answer
 
 _MOST_COMPARED = 64  # moments of a clip compared one by one with a work
 _LEAST_ALIKE = 1 / 8  # of a clip's moments: of four asked a second one lies near the stored one, and some are flat
@@ -51,10 +54,12 @@ class Look:
 class Recognition:
     """What a file was recognised as. Without a usable store (``store_problem`` says why) works and matches are missing.
 
-    ``marked`` is the work under the watermark's number and ``agreement`` whether it looks like this file; ``identical``
-    the work of which this file is a copy byte for byte; ``unchanged`` says that every second of a clip is as the store
-    has listed it; ``matches`` what it looks like, most alike first; ``looks`` in the order of time. ``looked_s``
-    seconds of a clip were looked at.
+    ``marked`` is the work under the watermark's number and ``agreement`` whether it looks like this file; ``alike``
+    which share of its moments does, in [0, 1], where the store's own search did not find that work. ``beneath`` are
+    earlier works whose marks lie under that of a synthetic one, and which look like it: it was probably made from them.
+    ``identical`` is the work of which this file is a copy byte for byte; ``unchanged`` says that every second of a clip
+    is as the store has listed it; ``matches`` what it looks like, the surest first; ``looks`` in the order of time.
+    ``looked_s`` seconds of a clip were looked at.
     """
 
     mark: MarkReading
@@ -67,6 +72,8 @@ class Recognition:
     matches: Sequence[Match] = ()
     unchanged: bool = False
     store_problem: str | None = None
+    alike: float | None = None
+    beneath: Sequence[Work] = ()
 
     @property
     def altered(self) -> list[Look]:
@@ -96,20 +103,29 @@ def recognise(clip: Clip, sha256: str, store: Store, settings: RecogniseSettings
     """
     settings = settings or RecogniseSettings()
     mark = read_clip(clip, settings.read)
-    seen = fingerprints(clip, settings, mark)
-    bare = Recognition(mark, seen.moments, seen.looks, seen.looked_s)
+    marked, beneath, identical, problem = None, list[Work](), None, None
     try:
-        mark, marked = _latest(mark, store)
-        identical, matches = store.find_by_sha256(sha256), seen.find(store)
+        mark, marked, beneath = _latest(mark, store)
+        identical = store.find_by_sha256(sha256)
+    except StorageError as error:
+        problem = str(error)
+    seen = fingerprints(clip, settings, mark)  # after the choice among several marks: each has its own fine pattern
+    bare = Recognition(mark, seen.moments, seen.looks, seen.looked_s, store_problem=problem)
+    if problem is not None:
+        return bare
+    try:
+        matches = seen.find(store)
     except StorageError as error:
         return replace(bare, store_problem=str(error))
+    agreement, alike = _agreement(marked, matches, seen.moments)
     return replace(
         bare,
-        mark=mark,
         marked=marked,
-        agreement=agreement(marked, matches, seen.moments),
+        agreement=agreement,
+        alike=alike,
+        beneath=beneath,
         identical=identical,
-        matches=_ordered(matches, marked),
+        matches=_ordered(matches, marked, identical),
     )
 
 
@@ -141,31 +157,37 @@ def fingerprints(clip: Clip, settings: RecogniseSettings | None = None, mark: Ma
         looks = [Look(0.0, look_at_frames([image], marked))] if marked else []
         return Seen(image, [asked_fingerprint(image)], looks)
     looked_s = min(clip.duration_s, settings.longest_s)
-    fingerprinter, group, looks, first = ClipFingerprinter("asked"), list[Frame](), list[Look](), None
+    fingerprinter, group, looks = ClipFingerprinter("asked"), list[Frame](), list[Look]()
+    first, last = None, None
     total = looked_s * float(clip.frame_rate or 1)
     for frame in tracked(clip.frames(0.0, settings.longest_s), f"Reading {clip.path.name}", total):
-        first = frame.image if first is None else first
+        first, last = frame.image if first is None else first, frame
         fingerprinter.update(frame.image, frame.time_s)
         if marked and (group or _due(frame.time_s, len(looks), looked_s)):
             group.append(frame)
             if len(group) == settings.look_frames:
                 looks.append(_look(group, marked))
                 group = []
+    if last is not None and not looks and not group:
+        group.append(last)  # so short that no look was due, as with a single frame
     if group and marked:
         looks.append(_look(group, marked))
     return Seen(first, fingerprinter.finish(), looks, looked_s)
 
 
-def agreement(work: Work | None, matches: Sequence[Match], moments: Sequence[SecondFingerprint]) -> Agreement:
-    """Whether ``work`` looks like the clip with the fingerprints ``moments``, of which the store found ``matches``."""
+def _agreement(
+    work: Work | None, matches: Sequence[Match], moments: Sequence[SecondFingerprint]
+) -> tuple[Agreement, float | None]:
+    """Whether ``work`` looks like the clip with the fingerprints ``moments``, of which the store found ``matches``; and
+    the share of them that does, where it is not among those."""
     if work is None:
-        return "cannot_tell"
+        return "cannot_tell", None
     if any(_same(match.work, work) for match in matches):
-        return "match"
+        return "match", None
     alike = share_alike(moments, work.fingerprints)
     if alike is None:
-        return "cannot_tell"
-    return "match" if alike >= _LEAST_ALIKE else "differs"
+        return "cannot_tell", None
+    return ("match" if alike >= _LEAST_ALIKE else "differs"), alike
 
 
 def share_alike(asked: Sequence[SecondFingerprint], stored: Sequence[SecondFingerprint]) -> float | None:
@@ -190,20 +212,29 @@ def _same_place(one: TamperReading, other: TamperReading) -> bool:
     return any(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for a, b in pairs)
 
 
-def _latest(mark: MarkReading, store: Store) -> tuple[MarkReading, Work | None]:
+def _latest(mark: MarkReading, store: Store) -> tuple[MarkReading, Work | None, list[Work]]:
     """Of several marks the one whose work was made last, with that work: what was made of a marked clip carries
-    both."""
+    both. And the works that it was probably made from, as they look like it."""
     ids = [mark_id for mark_id in (mark.mark_id, *mark.also) if mark_id]
     works = {mark_id: work for mark_id in ids if (work := store.get(mark_id)) is not None}
     if not works:
-        return mark, None
+        return mark, None, []
     chosen = max(works, key=lambda mark_id: works[mark_id].made_at)
-    return replace(mark, mark_id=chosen, also=tuple(mark_id for mark_id in ids if mark_id != chosen)), works[chosen]
+    others = tuple(mark_id for mark_id in ids if mark_id != chosen)
+    beneath = [works[mark_id] for mark_id in others if mark_id in works and _derived(works[chosen], works[mark_id])]
+    return replace(mark, mark_id=chosen, also=others), works[chosen], beneath
 
 
-def _ordered(matches: Sequence[Match], marked: Work | None) -> list[Match]:
-    """The work that the watermark names first, the rest as they were."""
-    return sorted(matches, key=lambda match: marked is None or not _same(match.work, marked))
+def _derived(work: Work, earlier: Work) -> bool:
+    """Whether ``work`` is likely to have been made from ``earlier``: it is synthetic and looks like that."""
+    alike = share_alike(work.fingerprints, earlier.fingerprints)
+    return is_synthetic(work) and alike is not None and alike >= _LEAST_ALIKE
+
+
+def _ordered(matches: Sequence[Match], marked: Work | None, identical: Work | None) -> list[Match]:
+    """The very file first, then the work that the watermark names, the rest as they were."""
+    surest = [work for work in (identical, marked) if work is not None]
+    return sorted(matches, key=lambda match: [not _same(match.work, work) for work in surest])
 
 
 def _same(one: Work, other: Work) -> bool:

@@ -44,6 +44,11 @@ class Compared:
         return any(stretch.state in ("unchanged", "moved") for stretch in both)
 
     @property
+    def kept_pictures(self) -> bool:
+        """Whether any second of the pictures is: sound may be copied along with pictures that were encoded anew."""
+        return any(stretch.state in ("unchanged", "moved") for stretch in self.located.pictures)
+
+    @property
     def changed(self) -> list[Span]:
         """Stretches of the listed clip, in seconds, that are missing or encoded otherwise."""
         both = (*self.located.pictures, *self.located.sound)

@@ -25,6 +25,7 @@ from likeness.prove.manifest import Credentials
 from likeness.prove.recognise import RecogniseSettings, Recognition, recognise
 from likeness.prove.seconds_layer import compare_seconds, seconds_layer
 from likeness.prove.store import Store, Work
+from likeness.prove.trust import Trust, load_trust
 from likeness.prove.verification import Verification
 
 _MOST_CLAIMS = 5  # of works that look alike, whose recorded credentials are opened
@@ -42,14 +43,15 @@ def verify(path: Path, settings: VerifySettings | None = None) -> Verification:
     """Everything that can be said of where ``path`` (video, picture or sound) comes from.
 
     A layer that cannot be read says so; the others are read all the same. Raises BadMediaError where the file cannot be
-    opened.
+    opened, StorageError where LIKENESS_HOME names no folder.
     """
     settings = settings or VerifySettings()
     clip = open_clip(Path(path))
     sha256 = sha256_of(clip.path)
-    own = _credentials(clip.path)
+    trust, untold = _trust()
+    own = _noted(read(clip.path, trust), untold)
     seen = recognise(clip, sha256, Store(settings.store), settings.recognise)
-    claims = _recorded_claims(seen)
+    claims = [(work, _noted(claim, untold)) for work, claim in _recorded_claims(seen, trust)]
     recovered = _recover(own, seen, claims)
     compared = compare_seconds(clip, own, seen)
     if compared is not None and compared.by_our_store:
@@ -70,15 +72,21 @@ def verify(path: Path, settings: VerifySettings | None = None) -> Verification:
     )
 
 
-def _credentials(path: Path) -> Credentials:
-    """What the file carries; a list of known signers that cannot be read leaves them unread, and says so."""
+def _trust() -> tuple[Trust, str | None]:
+    """Whom this computer knows; where a list of them cannot be read nobody, and a sentence that says so."""
     try:
-        return read(path)
+        return load_trust(), None
     except CredentialError as error:
-        return Credentials(state="absent", reason=f"they could not be looked at, because: {error}")
+        return Trust({}, {}), f"No signer counts as known and none as revoked: {error}"
 
 
-def _recorded_claims(seen: Recognition) -> list[tuple[Work, Credentials]]:
+def _noted(found: Credentials, notice: str | None) -> Credentials:
+    if notice is None or found.state == "absent":
+        return found
+    return found.model_copy(update={"notices": [*found.notices, notice]})
+
+
+def _recorded_claims(seen: Recognition, trust: Trust) -> list[tuple[Work, Credentials]]:
     """The works that the file was recognised as, surest first, with the credentials they were published with."""
     marked = seen.marked if seen.agreement != "differs" else None
     works = [seen.identical, marked, *(match.work for match in seen.matches[:_MOST_CLAIMS])]
@@ -89,7 +97,7 @@ def _recorded_claims(seen: Recognition) -> list[tuple[Work, Credentials]]:
             continue
         known.add(work.manifest)
         try:
-            claims.append((work, read_detached(work.manifest)))
+            claims.append((work, read_detached(work.manifest, trust=trust)))
         except LikenessError:
             continue  # damaged or oversized: nothing can be recovered from it
     return claims

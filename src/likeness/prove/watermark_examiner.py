@@ -7,7 +7,7 @@ from likeness.examiner import Examiner, Finding, abstention
 from likeness.faces.face import Track
 from likeness.files import sha256_of
 from likeness.media.clip import Clip
-from likeness.prove.recognise import Look, RecogniseSettings, Recognition, recognise
+from likeness.prove.recognise import SHORT_WAIT_S, Look, RecogniseSettings, Recognition, recognise
 from likeness.prove.store import Store
 from likeness.prove.words import is_synthetic, recorded
 
@@ -40,15 +40,17 @@ class WatermarkExaminer(Examiner):
         """One finding about the file."""
         if clip.kind == "sound":
             return [abstention(self.name, "Sound carries no watermark of ours.")]
-        seen = recognise(clip, sha256_of(clip.path), Store(), RecogniseSettings())
+        seen = recognise(clip, sha256_of(clip.path), Store(wait_s=SHORT_WAIT_S), RecogniseSettings())
         mark, work = seen.mark, seen.marked
         if mark.state == "absent":
             return [
                 abstention(self.name, "No watermark of ours was found. That says nothing, as most files have none.")
             ]
         if work is None:
-            why = seen.store_problem or "the store does not know it, and camera footage carries such marks, too"
-            return [self._silent(seen, f"The watermark {mark.mark_id or 'of a later version'} was found, but {why}.")]
+            found = f"The watermark {mark.mark_id or 'of a later version'} was found, but the store"
+            if seen.store_problem:
+                return [self._silent(seen, f"{found} could not be asked what it stands for. {seen.store_problem}")]
+            return [self._silent(seen, f"{found} does not know it, and camera footage carries such marks, too.")]
         leads = f"The watermark {mark.mark_id} leads to {recorded(work)}"
         if seen.agreement == "differs":
             return [self._silent(seen, f"{leads}, but this does not look like that work: the mark may be a copy.")]
