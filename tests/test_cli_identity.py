@@ -1,6 +1,10 @@
 """`likeness sign` and `likeness identity`, run as a user would."""
 
+import os
+import pty
 import re
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -152,6 +156,33 @@ def test_keys_leave_and_arrive_with_a_password_from_the_environment(
     assert "Imported desk" in _run(*arguments, "--password-env", "KEY_PASSWORD").output
     monkeypatch.setenv("LIKENESS_HOME", str(tmp_path / "a third one"))
     assert "Imported desk" in _run(*arguments, "--ask-password", stdin="secret\n").output
+
+
+def test_end_of_input_at_the_password_prompt_is_one_line() -> None:
+    with pytest.raises(SettingsError, match="No password was given") as caught:
+        _run("identity", "import", "desk", "--pkcs12", "desk.p12", "--ask-password", stdin="")
+    assert "\n" not in str(caught.value)
+
+
+def test_ctrl_c_at_the_password_prompt_interrupts(tmp_path: Path) -> None:
+    """In a terminal of its own, as the prompt is read from there."""
+    command = [sys.executable, "-c", "from likeness.cli import main; main()"]
+    command += ["identity", "import", "desk", "--pkcs12", str(tmp_path / "desk.p12"), "--ask-password"]
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execv(sys.executable, command)
+    shown = b""
+    while b"Password" not in shown:
+        shown += os.read(terminal, 1000)
+    os.write(terminal, b"\x03")
+    with suppress(OSError):  # the end of a terminal
+        while block := os.read(terminal, 1000):
+            shown += block
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 130, shown
+    assert b"interrupted" in shown
+    assert b"Abort" not in shown
+    assert b"Traceback" not in shown
 
 
 @pytest.mark.parametrize(

@@ -84,3 +84,22 @@ def test_an_output_is_looked_at_before_the_work(tmp_path: Path) -> None:
         check_output(tmp_path / "other name.mp4", [source])
     with pytest.raises(StorageError, match="not a folder"):
         check_output(source / "below.mp4")
+
+
+@pytest.mark.parametrize("name", ["n" * 300 + ".png", "n" * 252 + ".png", "é" * 126 + ".png", "new/" + "n" * 300])
+def test_a_name_that_is_too_long_is_one_line(tmp_path: Path, name: str) -> None:
+    source = tmp_path / "source.png"
+    source.write_text("picture")
+    for write in (lambda path: check_output(path, [source]), lambda path: write_text(path, "text")):
+        with pytest.raises(StorageError, match="could not be written: File name too long") as caught:
+            write(tmp_path / name)
+        assert "\n" not in str(caught.value)
+    check_output(tmp_path / "out.png", [tmp_path / name])  # too long a source is refused where it is opened
+
+
+@pytest.mark.parametrize("name", ["n" * 251 + ".png", "é" * 125 + ".webp", "n." + "s" * 253, "é." + "é" * 126])
+def test_the_longest_names_that_there_are_can_be_written(tmp_path: Path, name: str) -> None:
+    assert len(os.fsencode(name)) == 255
+    with atomic_write(tmp_path / name) as temporary:
+        temporary.write_text("text")
+    assert [path.name for path in tmp_path.iterdir()] == [name]

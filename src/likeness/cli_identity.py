@@ -218,7 +218,15 @@ def _password(variable: str | None) -> bytes | None:
 
 
 def _asked(confirm: bool = False) -> bytes:
-    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=confirm)).encode()
+    """What is typed at the prompt. Raises SettingsError where the input has ended; Ctrl-C interrupts as anywhere."""
+    try:
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=confirm)).encode()
+    except typer.Abort as aborted:  # what the prompt makes of both
+        if isinstance(aborted.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise SettingsError(
+            "No password was given. Type it, or name a variable that has it: --password-env VAR."
+        ) from None
 
 
 def _new_password(variable: str | None) -> bytes:

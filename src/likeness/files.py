@@ -11,21 +11,26 @@ from pathlib import Path
 from likeness.errors import SettingsError, StorageError
 
 _HASH_BLOCK = 1 << 20  # bytes
+# A temporary name keeps so much of the final one, in characters of up to 4 bytes, that it never passes the 255 bytes
+# that file systems allow.
+_KEPT_STEM, _LONGEST_SUFFIX = 20, 16
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` (same suffix); it takes the name ``path`` only when the block succeeds.
+    """Yield a temporary path beside ``path``; it takes the name ``path`` only when the block succeeds.
 
-    Raises StorageError where the disk is full, the folder cannot be written or ``path`` is no plain file (a folder, a
-    pipe, a device: renaming would put a file in its place); ``path`` then is as it was before.
+    The temporary path has the same suffix, unless that is over 16 characters long. Raises StorageError where the disk
+    is full, the folder cannot be written, the name is too long or ``path`` is no plain file (a folder, a pipe, a
+    device: renaming would put a file in its place); ``path`` then is as it was before.
     """
     path = Path(path)
     _refuse_special(path)
     temporary = None
+    suffix = path.suffix if len(path.suffix) <= _LONGEST_SUFFIX else ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}.", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:_KEPT_STEM]}.", suffix=suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         temporary.chmod(0o666 & ~_umask())
@@ -44,22 +49,40 @@ def atomic_write(path: Path) -> Iterator[Path]:
 def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
     """Find out before the work what would fail after it.
 
-    Raises SettingsError where ``path`` is one of ``inputs``, StorageError where it is no plain file or lies below one.
+    Raises SettingsError where ``path`` is one of ``inputs``, StorageError where it is no plain file, lies below one or
+    has a name that is too long or may not be looked at.
     """
     path = Path(path)
     _refuse_special(path)
     for source in map(Path, inputs):
-        if path.exists() and source.exists() and path.samefile(source):
+        if _is_same(path, source):
             raise SettingsError(f"{path} would overwrite the file it is made from. Choose another output.")
-    above = next(folder for folder in path.absolute().parents if folder.exists())
+    try:
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        for name in path.absolute().relative_to(above).parts:
+            (above / name).exists()  # raises where a name is too long for a folder that is yet to be made
+    except OSError as error:
+        raise storage_error(path, error) from error
     if not above.is_dir():
         raise StorageError(f"{path} could not be written: {above} is a file, not a folder. Choose another output.")
 
 
+def _is_same(path: Path, source: Path) -> bool:
+    """Whether both names lead to one file; a source that cannot be looked at is refused where it is opened."""
+    try:
+        return path.samefile(source)
+    except OSError:
+        return False
+
+
 def _refuse_special(path: Path) -> None:
-    if path.is_dir():
+    try:
+        folder, special = path.is_dir(), path.exists() and not path.is_file()
+    except OSError as error:
+        raise storage_error(path, error) from error
+    if folder:
         raise StorageError(f"{path} is a folder. Name a file in it.")
-    if path.exists() and not path.is_file():
+    if special:
         raise StorageError(f"{path} is a pipe or a device, and is not replaced by a file. Choose another output.")
 
 
