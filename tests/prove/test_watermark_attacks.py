@@ -1,6 +1,7 @@
 """Attacks on the watermark: which of them succeed is printed, and what must hold all the same is asserted.
 
-`pytest tests/prove/test_watermark_attacks.py -m "slow or not slow" -s` prints the counts that docs/limits.md quotes.
+`pytest tests/prove/test_watermark_attacks.py -m "slow or not slow" -s` prints the counts behind what docs/limits.md
+says of each attack.
 """
 
 from collections.abc import Callable
@@ -58,8 +59,7 @@ def test_copied_mark_is_reported_and_never_recovers_anything(swap: Published, tm
     assert found.fingerprint.id is None
     if attacker == "has the unmarked picture":
         assert found.watermark.id == swap.mark_id  # the pattern does not depend on the picture: this copy succeeds
-    if found.watermark.id is not None:
-        assert any("copied" in text for text in found.contradictions)
+    assert any("copied" in text for text in found.contradictions) == (found.watermark.id is not None)
 
 
 def test_copied_mark_cannot_make_published_footage_synthetic(swap: Published, tmp_path: Path) -> None:
@@ -89,14 +89,10 @@ def test_how_often_a_copied_mark_is_read() -> None:
 def test_second_mark_by_a_stranger_leaves_the_work_recognised(swap: Published, tmp_path: Path) -> None:
     twice = Marker("0123456789").mark(swap.marked[0])
     found = verify(save(tmp_path / "twice.png", twice))
-    print(
-        "marked twice:", {swap.mark_id: "the first mark", "0123456789": "the second mark"}.get(found.watermark.id or "")
-    )
-    assert found.watermark.id in (swap.mark_id, "0123456789", None)
+    assert (found.watermark.id, found.watermark.also) == (swap.mark_id, ["0123456789"])  # what is known here counts
     assert found.fingerprint.id == swap.mark_id
     assert found.credentials.recovered
-    if found.watermark.id == "0123456789":
-        assert any("marked again" in text for text in found.contradictions)
+    assert any("marked more than once" in text for text in found.contradictions)
 
 
 def test_a_marked_work_is_not_marked_again(swap: Published, tmp_path: Path) -> None:
@@ -135,7 +131,8 @@ def test_what_filters_leave(tmp_path: Path, name: str) -> None:
     looks = sum(one.fingerprint.id == work.mark_id for one, work in zip(found, works, strict=True))
     altered = sum(one.tamper.state == "altered" for one in found)
     print(f"{name}: mark {marks} of 6, fingerprint {looks} of 6, taken for altered in part {altered} of 6")
-    assert marks >= (5 if FILTERS[name][1] else 0)
+    assert all(one.watermark.id in (work.mark_id, None) for one, work in zip(found, works, strict=True))
+    assert marks >= 5 or not FILTERS[name][1]
     assert looks == 6
     assert all(one.credentials.recovered for one in found)
 

@@ -1,5 +1,8 @@
 """The watermark as evidence: what its record says, only over the picture it was made for."""
 
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ from likeness.examiner import Finding
 from likeness.faces.face import Face, Track
 from likeness.media.clip import open_clip
 from likeness.prove.credentials_examiner import CredentialsExaminer
+from likeness.prove.fingerprint_examiner import FingerprintExaminer
 from likeness.prove.recognise import Look
 from likeness.prove.store import Store
 from likeness.prove.watermark.mark import Marker
@@ -64,6 +68,19 @@ def test_store_that_cannot_be_read_is_the_reason(tmp_path: Path) -> None:
     finding = examine(work.path)
     assert finding.llr is None
     assert "damaged" in finding.text
+
+
+def test_locked_store_costs_each_examiner_one_short_wait(tmp_path: Path) -> None:
+    work = publish(tmp_path / "swap.png", portrait())
+    with closing(sqlite3.connect(Store().path)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        for examiner in (WatermarkExaminer(), FingerprintExaminer()):
+            began = time.monotonic()
+            (finding,) = examiner.examine(open_clip(work.path), [])
+            assert time.monotonic() - began < 5.0  # a wait and the work; the store's own wait alone is ten seconds
+            assert finding.llr is None
+            assert "in use" in finding.text
+            assert ".." not in finding.text
 
 
 @pytest.mark.parametrize(("region", "concerned"), [((0, 0, 60, 60), True), ((0, 0, 12, 12), False)])
