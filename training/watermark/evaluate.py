@@ -13,6 +13,7 @@ Wilson's, 95 %.
 import argparse
 import json
 import os
+import time
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -417,10 +418,11 @@ def swap_face(
     return result, place[..., 0] > 127
 
 
-def evaluate_chance(shown: list[Picture], count: int, seed: int) -> dict[str, object]:
-    """Readings of unmarked pictures: random crops of pictures at random sizes, some compressed or mirrored."""
+def evaluate_chance(shown: list[Picture], count: int, minutes: float, seed: int) -> dict[str, object]:
+    """Readings of unmarked pictures: random crops of pictures at random sizes, some compressed; ``count`` of them, or
+    as many as ``minutes`` allow."""
     rng = np.random.default_rng(seed)
-    false = 0
+    ends, false, done = time.monotonic() + 60 * minutes, 0, 0
     for _ in tracked(range(count), "Unmarked crops", count, "pictures"):
         image = shown[int(rng.integers(len(shown)))].image
         rows, columns = (int(side * rng.uniform(0.25, 1.0)) for side in image.shape[:2])
@@ -428,10 +430,11 @@ def evaluate_chance(shown: list[Picture], count: int, seed: int) -> dict[str, ob
         part = np.ascontiguousarray(image[top : top + rows, left : left + columns])
         if rng.random() < 0.3:
             part = jpeg(int(rng.integers(20, 95)))(part, rng)
-        false += read_picture(part).state == "found"
-    result: dict[str, object] = {"false readings": false, "of": count}
-    print(f"false readings of unmarked pictures: {Share(false, count)}")
-    return result
+        false, done = false + (read_picture(part).state == "found"), done + 1
+        if time.monotonic() > ends:
+            break
+    print(f"false readings of unmarked pictures: {Share(false, done)}, seed {seed}")
+    return {"false readings": false, "of": done, "seed": seed}
 
 
 def _looked_at(picture: Picture) -> bool:
@@ -450,6 +453,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=0, help="so many of them at most; 0 for all")
     parser.add_argument("--messages", type=int, default=3, help="for each picture")
     parser.add_argument("--readings", type=int, default=_CHANCE_READINGS, help="for chance")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="for chance, at most")
     parser.add_argument("--seed", type=int, default=0, help="for chance")
     parser.add_argument("-o", "--out", type=Path, help="write the figures there as JSON")
     arguments = parser.parse_args()
@@ -467,7 +471,7 @@ def main() -> None:
         figures["tamper"] = evaluate_tamper(arguments.actors, shown)
     if arguments.only in (None, "chance"):
         everything = shown + pictures(data, arguments.actors, for_evaluation=False)
-        figures["chance"] = evaluate_chance(everything, arguments.readings, arguments.seed)
+        figures["chance"] = evaluate_chance(everything, arguments.readings, arguments.minutes, arguments.seed)
     if arguments.out:
         write_text(arguments.out / f"watermark_{arguments.only or 'all'}.json", json.dumps(figures, indent=2) + "\n")
 
