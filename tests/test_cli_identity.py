@@ -7,6 +7,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 import typer
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -65,10 +67,13 @@ def test_signs_with_what_is_declared(picture: Path, tmp_path: Path) -> None:
 
 
 def test_sidecar_is_announced(tmp_path: Path) -> None:
-    Image.new("RGB", (8, 8)).save(tmp_path / "a.bmp")
-    result = _run("sign", tmp_path / "a.bmp", "-o", tmp_path / "out.bmp")
+    with av.open(str(tmp_path / "a.mkv"), "w") as film:
+        stream = film.add_stream("mpeg4", rate=25, width=64, height=48)
+        film.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")))
+        film.mux(stream.encode(None))
+    result = _run("sign", tmp_path / "a.mkv", "-o", tmp_path / "out.mkv")
     assert "out.c2pa. Pass both on." in result.output
-    assert read(tmp_path / "out.bmp").state == "trusted"
+    assert read(tmp_path / "out.mkv").state == "trusted"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +102,7 @@ def test_file_that_is_no_medium_and_no_file(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text")
     with pytest.raises(CredentialError, match="cannot carry credentials"):
         _run("sign", tmp_path / "a.txt", "-o", tmp_path / "b.txt")
-    with pytest.raises(LikenessError, match="cannot be read"):
+    with pytest.raises(LikenessError, match="There is no file"):
         _run("sign", tmp_path / "gone.jpg", "-o", tmp_path / "b.jpg")
 
 

@@ -6,13 +6,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from likeness.cli import main
 from likeness.footage import footage
 from likeness.media.clip import open_clip
+from likeness.prove.credentials import read
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -105,11 +105,43 @@ def test_mark_refuses_in_one_line(likeness: Run, picture: Path, tmp_path: Path, 
     assert out == picture or not out.exists()
 
 
-def test_mark_of_a_tiny_picture(likeness: Run, tmp_path: Path) -> None:
+def test_mark_signs_as_the_named_identity(likeness: Run, picture: Path, tmp_path: Path) -> None:
+    assert likeness("identity", "new", "press")[0] == 0
+    out = tmp_path / "marked.png"
+    code, _, err = likeness("mark", picture, "-o", out, "--identity", "nobody")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "no identity “nobody”" in err
+    assert not out.exists()
+    code, said, err = likeness("mark", picture, "-o", out, "--identity", "press")
+    assert code == 0, err
+    assert "signed by press" in said
+    assert read(out).signer == "press"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (300, 15)])
+def test_mark_refuses_what_is_too_small_for_a_mark(likeness: Run, tmp_path: Path, size: tuple[int, int]) -> None:
+    tiny, out = tmp_path / "tiny.png", tmp_path / "out.png"
+    Image.new("RGB", size, (90, 90, 90)).save(tiny)
+    code, said, err = likeness("mark", tiny, "-o", out)
+    assert (code, said, len(err.splitlines())) == (2, "", 1)
+    assert "too few for a mark" in err
+    assert not out.exists()
+
+
+def test_mark_of_the_smallest_picture_warns_that_it_cannot_be_read(
+    likeness: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     tiny = tmp_path / "tiny.png"
-    Image.fromarray(np.full((16, 16, 3), 90, np.uint8)).save(tiny)
+    Image.new("RGB", (16, 16), (90, 90, 90)).save(tiny)
     code, out, err = likeness("mark", tiny, "-o", tmp_path / "out.png", "--json", "-")
-    assert code in (0, 2), err
-    assert "Traceback" not in err
-    if code == 0:
-        assert json.loads(out)["id"]
+    assert code == 0, err
+    assert "cannot be read back" in caplog.text
+    assert json.loads(out)["id"]
+
+
+@pytest.mark.parametrize("verb", ["mark", "sign"])
+def test_a_name_that_is_too_long_is_one_line(likeness: Run, picture: Path, tmp_path: Path, verb: str) -> None:
+    for folder, length in ((tmp_path, 300), (tmp_path, 252), (tmp_path / "new", 300)):
+        code, _, err = likeness(verb, picture, "-o", folder / ("n" * length + ".png"))
+        assert (code, len(err.splitlines())) == (2, 1)
+        assert "File name too long" in err

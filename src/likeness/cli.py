@@ -68,7 +68,7 @@ def demo(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.")] = Path("demo"),
     minutes: Annotated[float | None, typer.Option(help="Minutes of training.")] = None,
 ) -> None:
-    """The whole story on the shipped footage: extract, train, swap, score, check."""
+    """The whole story on the shipped footage: extract, train, swap, score, check, verify."""
     from likeness.demo import DemoSettings, run_demo
 
     settings = DemoSettings() if minutes is None else DemoSettings(minutes=minutes)

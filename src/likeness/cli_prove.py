@@ -57,10 +57,12 @@ def mark(
     file: Annotated[Path, typer.Argument(help="Picture or clip to publish.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The marked copy; never the file itself.")],
     title: Annotated[str | None, typer.Option(help="Its title. Default: the name of the output.")] = None,
+    identity: Annotated[str | None, typer.Option(help="Who signs. Default: the identity in use.")] = None,
     json_output: Annotated[Path | None, typer.Option("--json", help="- prints the file and its id as JSON.")] = None,
 ) -> None:
     """Watermark, fingerprint, sign and record a picture or clip, so that it is recognised later."""
     from likeness.files import check_output, write_text
+    from likeness.prove.identity import signing_identity
     from likeness.prove.publish import mark_file
 
     to_stdout = str(json_output) == "-"
@@ -69,7 +71,8 @@ def mark(
         check_output(json_output, [file])
         if json_output.absolute() == output.absolute():
             raise SettingsError(f"{json_output} cannot be both the marked copy and the JSON. Choose two names.")
-    work = mark_file(file, output, title=title)
+    signer = None if identity is None else signing_identity(identity)
+    work = mark_file(file, output, identity=signer, title=title)
     line = json.dumps({"file": str(output), "id": work.mark_id}, ensure_ascii=False) + "\n"
     if to_stdout:
         sys.stdout.write(line)

@@ -4,9 +4,11 @@ import datetime as dt
 import http.server
 import os
 import resource
+import struct
 import subprocess
 import sys
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,9 +21,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from likeness.errors import BadMediaError, CredentialError, StorageError
-from likeness.prove import credentials
+from likeness.media.clip import open_clip
 from likeness.prove.claim import SOURCE_TYPE_PREFIX
-from likeness.prove.credentials import Claim, read, sign
+from likeness.prove.credentials import Claim, SignSettings, publish, read, sign
 from likeness.prove.home import private_folder
 from likeness.prove.identity import IdentitySettings, local_identity, local_root
 from likeness.prove.manifest import PROVENANCE_LABEL
@@ -153,16 +155,12 @@ def _mdat(content: bytes) -> range:
     return range(at + 8, at + int.from_bytes(content[at : at + 4]))
 
 
-@pytest.mark.parametrize("long_bytes", [credentials._LONG_BYTES, 0], ids=["whole", "in pieces"])
+@pytest.mark.parametrize("signing", [SignSettings(), SignSettings(long_bytes=0, piece_kb=1)], ids=["whole", "pieces"])
 @given(share=st.floats(0, 1))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_changed_byte_of_the_footage_is_noticed(
-    make_file: MakeFile, monkeypatch: pytest.MonkeyPatch, long_bytes: int, share: float
-) -> None:
-    monkeypatch.setattr(credentials, "_LONG_BYTES", long_bytes)
-    monkeypatch.setattr(credentials, "_PIECE_KB", 1)
+def test_any_changed_byte_of_the_footage_is_noticed(make_file: MakeFile, signing: SignSettings, share: float) -> None:
     path = make_file("a.mp4")
-    sign(path, path, PORTRAIT)
+    sign(path, path, PORTRAIT, settings=signing)
     assert read(path).state == "trusted"
     samples = _mdat(path.read_bytes())
     _flip(path, samples[round(share * (len(samples) - 1))])
@@ -208,7 +206,7 @@ def test_films_over_4_gib_are_signed_soundly(make_file: MakeFile, tmp_path: Path
 _SIGN_AND_READ = """
 import resource, sys
 from pathlib import Path
-from likeness.prove.credentials import Claim, read, sign
+from likeness.prove.credentials import Claim, SignSettings, publish, read, sign
 path, before = Path(sys.argv[1]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 sign(path, path, Claim("trainedAlgorithmicMedia", "made", "a.mp4"))
 print(read(path).state, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
@@ -224,11 +222,10 @@ def test_long_films_are_not_held_in_memory(make_file: MakeFile) -> None:
     assert int(grown_mb) < 32
 
 
-def test_long_films_in_several_boxes_are_signed_soundly(make_file: MakeFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credentials, "_LONG_BYTES", 0)
+def test_long_films_in_several_boxes_are_signed_soundly(make_file: MakeFile) -> None:
     path = make_file("a.mp4")
     _lengthen(path, 3 << 20, boxes=2)
-    sign(path, path, PORTRAIT)
+    sign(path, path, PORTRAIT, settings=SignSettings(long_bytes=0))
     assert read(path).state == "trusted"
 
 
@@ -297,6 +294,53 @@ def test_full_disk_is_named_and_leaves_nothing(make_file: MakeFile, tmp_path: Pa
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
     assert list(out.parent.iterdir()) == []
+
+
+def _cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def _of_200_megapixels(content: bytes) -> bytes:
+    """A small png whose header claims 20,000 × 10,000 pixels."""
+    header = b"IHDR" + struct.pack(">II", 20_000, 10_000) + content[24:29]
+    return content[:12] + header + zlib.crc32(header).to_bytes(4) + content[33:]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "error", "complaint"),
+    [
+        ("a.jpg", _cut, BadMediaError, "damaged or cut off"),
+        ("a.png", _cut, BadMediaError, "damaged or cut off"),
+        ("a.mp4", _cut, BadMediaError, "damaged or cut off"),
+        ("a.png", _of_200_megapixels, BadMediaError, "larger than the limit of 64 Mpixel"),
+        ("a.heic", lambda _: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", BadMediaError, "a HEIF picture"),
+        ("a.bmp", bytes, CredentialError, "bmp files cannot carry credentials"),
+        ("a.aac", bytes, CredentialError, "aac files cannot carry credentials"),
+    ],
+)
+def test_nothing_is_published_that_cannot_be_verified(
+    make_file: MakeFile, tmp_path: Path, name: str, change: Callable[[bytes], bytes], error: type, complaint: str
+) -> None:
+    path, out = tmp_path / name, tmp_path / f"out{Path(name).suffix}"
+    path.write_bytes(change(make_file(name if path.suffix in (".jpg", ".png", ".mp4") else "b.png").read_bytes()))
+    with pytest.raises(error, match=complaint) as caught:
+        publish(path, out, PORTRAIT)
+    assert "\n" not in str(caught.value)
+    assert not out.exists()
+    if error is BadMediaError:
+        with pytest.raises(BadMediaError) as opening:
+            open_clip(path)
+        assert str(opening.value) == str(caught.value)
+
+
+def test_long_names_have_no_sidecar(make_file: MakeFile, tmp_path: Path) -> None:
+    """A name that is allowed, but too long once more letters follow it."""
+    path = make_file("a.png").rename(tmp_path / ("n" * 251 + ".png"))
+    assert read(path).state == "absent"
+    film = make_file("a.mkv")
+    with pytest.raises(StorageError, match="File name too long"):
+        sign(film, tmp_path / ("n" * 251 + ".mkv"), PORTRAIT)
+    assert sorted(tmp_path.iterdir()) == sorted([path, film])
 
 
 def test_missing_file_is_one_clear_line(tmp_path: Path) -> None:

@@ -10,13 +10,15 @@ import datetime as dt
 import io
 import json
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import c2pa
 
 from likeness.errors import CredentialError, SettingsError
 from likeness.files import atomic_write, check_output, write_bytes
+from likeness.media.clip import open_clip
 from likeness.prove import media_kinds
 from likeness.prove.claim import PARENT, Claim, DigitalSourceType, manifest_of
 from likeness.prove.identity import signing_identity
@@ -36,16 +38,34 @@ from likeness.prove.reading import (
 from likeness.prove.signer import Identity, signer_of, trust_only
 from likeness.prove.trust import Trust
 
-__all__ = ["Claim", "DigitalSourceType", "publish", "read", "read_detached", "read_manifest_bytes", "sign"]
+__all__ = [
+    "Claim",
+    "DigitalSourceType",
+    "SignSettings",
+    "publish",
+    "read",
+    "read_detached",
+    "read_manifest_bytes",
+    "sign",
+]
 
-Hashing = Literal["whole", "in pieces"]
 
-_PIECE_KB = 1024
-_LONG_BYTES = 32 << 20  # from here on films are hashed in pieces
+@dataclass(frozen=True)
+class SignSettings:
+    """Films from ``long_bytes`` on are hashed in pieces of ``piece_kb`` KiB, so that they are not held in memory."""
+
+    long_bytes: int = 32 << 20
+    piece_kb: int = 1024
 
 
 def sign(
-    source_file: Path, out_file: Path, claim: Claim, *, ingredient: Path | None = None, identity: Identity | None = None
+    source_file: Path,
+    out_file: Path,
+    claim: Claim,
+    *,
+    ingredient: Path | None = None,
+    identity: Identity | None = None,
+    settings: SignSettings | None = None,
 ) -> Path | None:
     """Write ``source_file`` with signed credentials to ``out_file`` (which may be the same), atomically.
 
@@ -57,16 +77,16 @@ def sign(
     written; ``out_file`` then is as it was.
     """
     source_file, out_file = Path(source_file), Path(out_file)
-    identity = identity or signing_identity()
+    identity, settings = identity or signing_identity(), settings or SignSettings()
     if claim.source_type is None and ingredient is None:
         ingredient = source_file
     size = _size(source_file)
     if embedding_type(source_file) is None:
         return _sign_beside(source_file, out_file, claim, ingredient, identity)
-    hashings: tuple[Hashing, ...] = ("in pieces", "whole") if size >= _LONG_BYTES else ("whole",)
+    pieces: tuple[int | None, ...] = (settings.piece_kb, None) if size >= settings.long_bytes else (None,)
     with atomic_write(out_file) as temporary:
-        for hashing in hashings:
-            _sign_once(source_file, temporary, claim, ingredient, identity, hashing=hashing)
+        for piece_kb in pieces:
+            _sign_once(source_file, temporary, claim, ingredient, identity, piece_kb=piece_kb)
             if _holds(temporary, identity):
                 return None
         raise CredentialError(
@@ -84,11 +104,16 @@ def publish(
 ) -> Path | None:
     """``sign`` for a file that comes from outside: never over its source, and never dropping credentials it has.
 
-    A file with credentials of its own is its own ingredient, unless another is named. Raises like ``sign``, and
-    SettingsError where ``out_file`` would overwrite one of the files it is made from or is of another kind.
+    A file with credentials of its own is its own ingredient, unless another is named. Nothing is signed that MEDIA does
+    not open, so whatever is signed can be verified. Raises like ``sign``, BadMediaError where the file is damaged, cut
+    off, too large or of a kind that is not opened, and SettingsError where ``out_file`` would overwrite one of the
+    files it is made from or is of another kind.
     """
     check_output(out_file, [source_file, *([ingredient] if ingredient else [])])
-    if medium_type(source_file) and medium_type(out_file) != medium_type(source_file):
+    if medium_type(source_file) is None:
+        raise _not_signed(source_file)
+    open_clip(source_file)
+    if medium_type(out_file) != medium_type(source_file):
         raise SettingsError(f"A signed copy of {source_file} is of the same kind. Let its name end in the same way.")
     if ingredient is None and read_manifest_bytes(source_file) is not None:
         ingredient = source_file
@@ -108,14 +133,14 @@ def _sign_once(
     ingredient: Path | None,
     identity: Identity,
     *,
-    hashing: Hashing = "whole",
+    piece_kb: int | None = None,
     beside: bool = False,
 ) -> bytes:
     """Sign into ``signed_file``; the manifest store, which is not in the file where it goes ``beside``."""
     destination: _Destination | None = None
     try:
         with ExitStack() as stack:
-            context = stack.enter_context(_context(identity, hashing))
+            context = stack.enter_context(_context(identity, piece_kb))
             content = stack.enter_context(source_file.open("rb"))
             builder = stack.enter_context(_builder(claim, ingredient, _layout(content), context))
             signer = stack.enter_context(signer_of(identity))
@@ -134,11 +159,9 @@ def _sign_once(
 def _sign_beside(source_file: Path, out_file: Path, claim: Claim, ingredient: Path | None, identity: Identity) -> Path:
     """A copy of the file, and its manifest beside it, which binds every byte of the file."""
     if medium_type(source_file) is None:
-        raise CredentialError(
-            f"{source_file.suffix or 'This kind of'} files cannot carry credentials. "
-            "Choose mp4, mov, jpg, png, webp, wav or m4a for the output."
-        )
+        raise _not_signed(source_file)
     sidecar = out_file.with_suffix(SIDECAR_SUFFIX)
+    check_output(sidecar)
     if sidecar.exists() and not out_file.exists():
         raise CredentialError(f"{sidecar} is there already and belongs to another file. Choose another output name.")
     with atomic_write(out_file) as temporary:
@@ -147,6 +170,13 @@ def _sign_beside(source_file: Path, out_file: Path, claim: Claim, ingredient: Pa
             raise CredentialError(f"{claim.title} was signed, but its credentials do not hold. Is it being written to?")
         write_bytes(sidecar, manifest)
     return sidecar
+
+
+def _not_signed(file: Path) -> CredentialError:
+    return CredentialError(
+        f"{file.suffix or 'This kind of'} files cannot carry credentials. "
+        "Choose mp4, mov, jpg, png, webp, wav or m4a for the output."
+    )
 
 
 class _Destination(io.BufferedRandom):
@@ -164,10 +194,10 @@ class _Destination(io.BufferedRandom):
             raise
 
 
-def _context(identity: Identity, hashing: Hashing = "whole") -> c2pa.Context:
+def _context(identity: Identity, piece_kb: int | None) -> c2pa.Context:
     """Hashing a film in pieces (a Merkle tree) keeps signing and reading from holding it in memory; SDK 0.91.3 gets it
     wrong where a film has several mdat boxes, which is one reason why ``sign`` reads back what it has signed."""
-    pieces = {"merkle_tree_chunk_size_in_kb": _PIECE_KB} if hashing == "in pieces" else {}
+    pieces = {} if piece_kb is None else {"merkle_tree_chunk_size_in_kb": piece_kb}
     return context_for(trust_only(identity), **pieces)
 
 

@@ -24,7 +24,7 @@ MIRRORED = " mirrored"  # ends the name of a view that was turned left to right
 # half of it alone moves 12 bits. The mirrored picture is hashed itself for a like reason: the mirrored hash that PDQ
 # derives from the upright one is 20 bits off. (Medians: benchmarks/fingerprint_robustness.py --choose.)
 _HASHED_PX = 128
-_CUT_FROM_PX = 512  # longer side that views are cut from at most, so that 200 megapixels are gone through once
+_CUT_FROM_PX = 512  # longer side that views are cut from at most, so that a large picture is gone through once
 _PLAIN = 6.0  # standard deviation, in grey levels, up to which a row or column is a bar and no picture
 _MOST_TRIMMED = 0.4  # share of the height or width that bars may take on one side
 _LEAST_TRIMMED = 0.02  # share below which trimming them shows nothing new

@@ -42,7 +42,15 @@ def find_sidecar(path: Path) -> Path | None:
     """The manifest file beside ``path``: ``clip.c2pa`` (as other tools write it) or ``clip.mkv.c2pa``."""
     path = Path(path)
     names = (path.with_suffix(SIDECAR_SUFFIX), path.with_name(path.name + SIDECAR_SUFFIX))
-    return next((name for name in names if name != path and name.is_file()), None)
+    return next((name for name in names if name != path and _is_file(name)), None)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that is too long beside a long one is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def read_sidecar(sidecar: Path) -> bytes:

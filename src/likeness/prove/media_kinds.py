@@ -19,25 +19,23 @@ _EMBEDDING = {
     ".tiff": "image/tiff",
     ".gif": "image/gif",
     ".avif": "image/avif",
-    ".heic": "image/heic",
+    ".heic": "image/heic",  # MEDIA does not open it: it is read, and named as an ingredient, but not published
     ".heif": "image/heif",
     ".wav": "audio/wav",
     ".m4a": "audio/mp4",
     ".mp3": "audio/mpeg",
     ".flac": "audio/flac",
 }
-# What C2PA has no place in for credentials: they go to a file beside.
+# What C2PA has no place in for credentials: they go to a file beside. Only kinds that MEDIA opens.
 _BESIDE = {
     ".mkv": "video/x-matroska",
     ".webm": "video/webm",
     ".ts": "video/mp2t",
     ".mpg": "video/mpeg",
     ".mpeg": "video/mpeg",
-    ".bmp": "image/bmp",
     ".ogg": "audio/ogg",
     ".oga": "audio/ogg",
     ".opus": "audio/ogg",
-    ".aac": "audio/aac",
 }
 
 

@@ -17,7 +17,6 @@ LAYOUT_LABEL = "org.likeness.layout"
 UNHASHED = frozenset({"ftyp", "free", "skip", "mfra"})
 C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _OPENING = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})  # old mov files have no ftyp
-_MAX_BOXES = 500_000  # hours of the shortest fragments
 _MAX_LISTED = 64  # more are recorded as one digest
 _BLOCK = 1 << 20  # bytes
 
@@ -50,14 +49,15 @@ def looks_boxed(file: BinaryIO) -> bool:
     return file.read(8)[4:] in _OPENING
 
 
-def outer_boxes(file: BinaryIO) -> OuterBoxes:
-    """Walk the outermost boxes. Raises ValueError where there are more than any film has."""
+def outer_boxes(file: BinaryIO, most: int = 500_000) -> OuterBoxes:
+    """Walk the outermost boxes. Raises ValueError where there are over ``most``, by default more than hours of the
+    shortest fragments have."""
     end = file.seek(0, 2)
     boxes: list[Box] = []
     at = 0
     while at < end and (box := _box(file, at, end)) is not None:
-        if len(boxes) == _MAX_BOXES:
-            raise ValueError(f"it has more than {_MAX_BOXES} boxes")
+        if len(boxes) == most:
+            raise ValueError(f"it has more than {most} boxes")
         boxes.append(box)
         at += box.size
     return OuterBoxes(tuple(boxes), end - at)

@@ -151,9 +151,8 @@ def sign(unsigned: HashList, identity: Identity | None = None, now: dt.datetime 
 def check_signature(signed: HashList, anchors_pem: str) -> SignatureState:
     """Whether the list is as it was signed, and whether its signer is known: whose chain meets ``anchors_pem``.
 
-    Anchors are PEM certificates one after another, such as ``credentials.trust_anchors()`` gives. A certificate has to
-    be in force at the time of signing, which the list itself states. Raises CredentialError where the anchors are
-    unreadable.
+    Anchors are PEM certificates one after another, such as ``likeness.prove.trust`` lists. A certificate has to be in
+    force at the time of signing, which the list itself states. Raises CredentialError where the anchors are unreadable.
     """
     if not signed.signature:
         return "unsigned"

@@ -40,7 +40,6 @@ _APPLICATION = 0x4C494B45  # "LIKE": tells our file from other people's database
 _SCHEMA_VERSION = 1
 _PAGE = 4096  # hashes
 _ASKED_EVERY = 3  # of the moments of a long clip that are searched for; with four a second every phase comes up
-_SHORT = 40  # moments up to which all are searched for
 _FEW_ASKED = 24  # moments, six seconds: up to here all are searched for, as a third may miss a lively clip
 _MOST_PAIRS = 4  # view pairs that a clip is laid along a work with
 
