@@ -68,7 +68,8 @@ class TamperLayer(_Layer):
 
 class FingerprintLayer(_Layer):
     """``id``: the watermark number of the work that looks the same, None where that has none. ``distance`` in bits of
-    256; ``others`` counts further works that look the same. ``agrees_with_watermark``: None without a work to compare.
+    256, None where only single moments look like the marked work; ``others`` counts further works that look the same.
+    ``agrees_with_watermark``: None without a work to compare.
     """
 
     state: Literal["match", "none"]
