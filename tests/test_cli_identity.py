@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from likeness.errors import CredentialError, LikenessError, SettingsError, Stora
 from likeness.prove.certificates import key_pem
 from likeness.prove.credentials import read
 
+LIKENESS = (sys.executable, "-c", "from likeness.cli import main; main()")
 app = typer.Typer()
 app.add_typer(identity_app, name="identity")
 app.command("sign")(sign)
@@ -164,15 +166,17 @@ def test_keys_leave_and_arrive_with_a_password_from_the_environment(
 
 
 def test_end_of_input_at_the_password_prompt_is_one_line() -> None:
-    with pytest.raises(SettingsError, match="No password was given") as caught:
-        _run("identity", "import", "desk", "--pkcs12", "desk.p12", "--ask-password", stdin="")
-    assert "\n" not in str(caught.value)
+    command = [*LIKENESS, "identity", "import", "desk", "--pkcs12", "desk.p12", "--ask-password"]
+    ended = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, start_new_session=True, check=False
+    )
+    assert ended.returncode == 2
+    assert re.fullmatch(r"likeness: No password was given\. .*\n", ended.stderr)
 
 
 def test_ctrl_c_at_the_password_prompt_interrupts(tmp_path: Path) -> None:
     """In a terminal of its own, as the prompt is read from there."""
-    command = [sys.executable, "-c", "from likeness.cli import main; main()"]
-    command += ["identity", "import", "desk", "--pkcs12", str(tmp_path / "desk.p12"), "--ask-password"]
+    command = [*LIKENESS, "identity", "import", "desk", "--pkcs12", str(tmp_path / "desk.p12"), "--ask-password"]
     process, terminal = pty.fork()
     if process == 0:
         os.execv(sys.executable, command)

@@ -218,9 +218,10 @@ def _password(variable: str | None) -> bytes | None:
 
 
 def _asked(confirm: bool = False) -> bytes:
-    """What is typed at the prompt. Raises SettingsError where the input has ended; Ctrl-C interrupts as anywhere."""
+    """What is typed at the prompt, unseen where that is a terminal. Raises SettingsError where the input has ended;
+    Ctrl-C interrupts as anywhere."""
     try:
-        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=confirm)).encode()
+        return str(typer.prompt("Password", hide_input=sys.stdin.isatty(), confirmation_prompt=confirm)).encode()
     except typer.Abort as aborted:  # what the prompt makes of both
         if isinstance(aborted.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
