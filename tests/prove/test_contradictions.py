@@ -169,6 +169,8 @@ def test_mere_likeness_to_a_work_does_not_say_signed_anew(origin: str) -> None:
     (text,) = contradictions(Evidence(own, seen(looks_like=ours), [(ours, signed(manifest="urn:ours"))]))
     assert "signed anew" not in text
     assert "or it is the footage it was made from" in text
+    same_signer = signed(manifest="urn:more")
+    assert contradictions(Evidence(same_signer, seen(looks_like=ours), [(ours, signed(manifest="urn:ours"))])) == []
 
 
 def test_mark_of_the_footage_under_that_of_a_swap_is_no_contradiction() -> None:

@@ -132,7 +132,7 @@ def _signed_anew(evidence: Evidence) -> Iterator[str]:
             f"This is recognised as {recorded(work)}, which was signed by {signer}, but it carries {other}. It was "
             "signed anew by somebody."
         )
-    else:
+    elif (own.state, own.signer, own.issuer, own.known_by) != ("trusted", claim.signer, claim.issuer, claim.known_by):
         made_from = "" if is_synthetic(work) and not is_composite(work) else " or it is the footage it was made from,"
         yield (
             f"This looks like {recorded(work)}, which was signed by {signer}, but it carries {other}. Either a copy of "

@@ -200,9 +200,7 @@ def _notices(results: Mapping[str, Any], ingredients: Sequence[Ingredient]) -> l
         if part.state == "invalid"
     ]
     if "assertion.dataHash.additionalExclusionsPresent" in _codes(results.get("informational", [])):
-        notices.append(
-            "Some bytes besides the credentials are outside the signature; only in a TIFF is that always so."
-        )
+        notices.append("Some bytes beside the credentials are outside the signature; only in a TIFF is that always so.")
     return notices
 
 

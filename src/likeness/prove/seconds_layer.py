@@ -12,9 +12,10 @@ from likeness.prove.identity import own_leaves, own_roots
 from likeness.prove.manifest import Credentials
 from likeness.prove.recognise import Recognition
 from likeness.prove.seconds import HashList, Located, SignatureState, check_signature, locate
+from likeness.prove.store import Work
 from likeness.prove.trust import official_list, trust_list
 from likeness.prove.verification import SecondsLayer, Span
-from likeness.prove.words import stretches
+from likeness.prove.words import recorded, stretches
 
 _SIGNED = {
     "trusted": "signed by somebody whom this computer knows",
@@ -26,11 +27,13 @@ _SIGNED = {
 
 @dataclass(frozen=True)
 class Compared:
-    """A clip against a hash list: where the list came from, its signature, and how each second fares."""
+    """A clip against a hash list: where the list came from, its signature, and how each second fares; ``work`` is the
+    one that a list from the store belongs to."""
 
     source: Literal["credentials", "store"]
     signature: SignatureState | None
     located: Located
+    work: Work | None = None
 
     @property
     def by_our_store(self) -> bool:
@@ -71,15 +74,14 @@ def compare_seconds(clip: Clip, own: Credentials, seen: Recognition) -> Compared
     """``clip`` against the list in credentials that hold, else against the store's; None where no list is known."""
     if clip.kind == "picture":
         return None
-    listed = _claimed(own)
-    if listed is not None:
-        source: Literal["credentials", "store"] = "credentials"
-    elif seen.work is not None and seen.work.hash_list is not None:
-        listed, source = seen.work.hash_list, "store"
-    else:
+    listed, work = _claimed(own), None
+    if listed is None and seen.work is not None:
+        listed, work = seen.work.hash_list, seen.work
+    if listed is None:
         return None
+    source: Literal["credentials", "store"] = "credentials" if work is None else "store"
     try:
-        return Compared(source, _signature(listed), locate(clip, listed))
+        return Compared(source, _signature(listed), locate(clip, listed), work)
     except LikenessError:
         return None  # an animated picture has no coded packets
 
@@ -89,9 +91,10 @@ def seconds_layer(compared: Compared | None) -> SecondsLayer:
     if compared is None:
         return SecondsLayer(text="No list of this file's seconds is known.", state="unknown")
     source, signature, located = compared.source, compared.signature, compared.located
-    whence = (
-        "" if source == "credentials" or signature is None else f" (by the list in the store, {_SIGNED[signature]})"
-    )
+    whence = ""
+    if compared.work is not None:
+        signed = f", {_SIGNED[signature]}" if signature else ""
+        whence = f" (by the store's list for {recorded(compared.work)}{signed})"
     if located.intact:
         text = f"Every second is bit for bit as it was published{whence}."
         return SecondsLayer(text=text, state="unchanged", source=source, signature=signature)
