@@ -28,7 +28,7 @@ from likeness.prove import (
     watermark_examiner,
     words,
 )
-from likeness.prove.claim import Claim
+from likeness.prove.claim import Claim, DigitalSourceType
 from likeness.prove.credentials import sign
 from likeness.prove.identity import identity_names, new_identity
 from likeness.prove.manifest import Credentials
@@ -98,7 +98,11 @@ def test_stripped_picture_is_recovered_through_both(swap: Published, tmp_path: P
     assert found.contradictions == []
 
 
-def test_recovery_through_the_fingerprint_alone_says_that_it_is_weaker(swap: Published, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "origin"), [("compositeWithTrainedAlgorithmicMedia", "swap"), (None, "published")])
+def test_recovery_through_the_fingerprint_alone_says_that_it_is_weaker(
+    tmp_path: Path, kind: DigitalSourceType | None, origin: str
+) -> None:
+    publish(tmp_path / "work.png", portrait(), kind, origin)
     source = save(tmp_path / "source.png", portrait())  # never marked: what the work was made from
     found = checked(verify(source))
     assert found.watermark.state == "absent"

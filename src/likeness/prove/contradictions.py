@@ -12,7 +12,16 @@ from likeness.prove.manifest import SYNTHETIC_SOURCE_TYPES, Credentials, Ingredi
 from likeness.prove.recognise import Recognition
 from likeness.prove.seconds_layer import Compared
 from likeness.prove.store import Work
-from likeness.prove.words import declared, is_composite, is_synthetic, recorded, says_camera, signed_by, stretches
+from likeness.prove.words import (
+    declared,
+    has_footage,
+    is_composite,
+    is_synthetic,
+    recorded,
+    says_camera,
+    signed_by,
+    stretches,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +142,7 @@ def _signed_anew(evidence: Evidence) -> Iterator[str]:
             "signed anew by somebody."
         )
     elif (own.state, own.signer, own.issuer, own.known_by) != ("trusted", claim.signer, claim.issuer, claim.known_by):
-        made_from = "" if is_synthetic(work) and not is_composite(work) else " or it is the footage it was made from,"
+        made_from = " or it is the footage it was made from," if has_footage(work) else ""
         yield (
             f"This looks like {recorded(work)}, which was signed by {signer}, but it carries {other}. Either a copy of "
             f"that work was given them,{made_from} or it only looks alike: a fingerprint cannot tell."

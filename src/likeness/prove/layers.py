@@ -13,7 +13,16 @@ from likeness.prove.verification import (
     Through,
     WatermarkLayer,
 )
-from likeness.prove.words import broken, declared, is_composite, is_synthetic, recorded, signed_by, standing, stretches
+from likeness.prove.words import (
+    broken,
+    declared,
+    has_footage,
+    is_synthetic,
+    recorded,
+    signed_by,
+    standing,
+    stretches,
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ def credentials_layer(own: Credentials, recovered: Recovered | None) -> Credenti
             "fingerprint": "found by what it looks like alone, which is weaker",
         }[recovered.through]
         text = f"The file carries none. The store keeps those of {recorded(recovered.work)}, {sure}. {_claim(found)}"
-        if recovered.through == "fingerprint" and is_composite(recovered.work):
+        if recovered.through == "fingerprint" and has_footage(recovered.work):
             text += " The footage that work was made from looks the same, so they may not belong to this file."
     elif own.state == "absent":
         text = f"None: {own.reason or 'the file carries none'}. That says nothing, as most platforms strip them."
@@ -202,7 +211,7 @@ def fingerprint_layer(seen: Recognition, clip: Clip) -> FingerprintLayer:
         text += " It is mirrored."
     if others:
         text += f" {others} more {'works look' if others > 1 else 'work looks'} the same."
-    if is_composite(match.work) and agrees is None:
+    if seen.identical is None and has_footage(match.work) and agrees is None:
         text += " The footage that work was made from has nearly the same fingerprint."
     return FingerprintLayer(
         text=text,

@@ -88,6 +88,11 @@ def is_composite(work: Work) -> bool:
     return work.source_type in _COMPOSITES
 
 
+def has_footage(work: Work) -> bool:
+    """Whether there is footage that looks like ``work`` without being it: that of a swap, or of a published copy."""
+    return is_composite(work) or not is_synthetic(work)
+
+
 def recorded(work: Work) -> str:
     """A work as the store knows it: "“a.mp4” (a face swap, recorded on 2026-11-21)"."""
     how = _ORIGINS.get(work.origin, work.origin)
