@@ -28,8 +28,8 @@ def assert_stripped_copy_is_recovered(swapped: Path, copy: Path) -> None:
         container.mux(stream.encode(None))
     assert read(copy).state == "absent"
     found = verify(copy)
-    assert found.watermark.id == read(swapped).mark_id
-    assert found.fingerprint.id == found.watermark.id
+    assert found.watermark.id in (None, read(swapped).mark_id), "at this size it can be lost, but not be another's"
+    assert found.fingerprint.id == read(swapped).mark_id
     assert found.credentials.recovered
     assert found.credentials.state == "trusted"
     assert found.credentials.declared == ["compositeWithTrainedAlgorithmicMedia"]

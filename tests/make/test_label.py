@@ -15,15 +15,18 @@ from PIL import Image
 
 from likeness.errors import BadMediaError, CredentialError, LikenessError, SettingsError, StorageError
 from likeness.files import sha256_of
+from likeness.footage import footage
 from likeness.make import consent
 from likeness.make.label import LabelSettings, SyntheticLabel, labelled
 from likeness.media.clip import open_clip
 from likeness.media.frame import Frame
 from likeness.media.writer import WriterSettings, write_clip, write_picture
-from likeness.prove.credentials import read
+from likeness.prove.credentials import read, read_detached
 from likeness.prove.home import home
 from likeness.prove.identity import identity_folder, local_identity
 from likeness.prove.ledger import Ledger
+from likeness.prove.store import Store
+from likeness.prove.watermark.read import read_clip
 
 
 def _frames(count: int = 20, height: int = 180, width: int = 320) -> Iterator[Frame]:
@@ -164,3 +167,25 @@ def test_nothing_is_written_where_any_step_fails(tmp_path: Path, damage, error: 
         _write(folder / "out.mp4", SyntheticLabel("swap", source=tmp_path / "source.mp4"))
     assert [child.name for child in folder.iterdir()] == ["out.mp4"]
     assert (folder / "out.mp4").read_bytes() == b"what was there before"
+
+
+def test_stripped_and_encoded_anew_it_is_still_known(tmp_path: Path) -> None:
+    """What MAKE writes is recognised after its metadata is gone, at crf 30."""
+    frames = list(open_clip(footage().heldout.path).frames(0.0, 1.0))
+    label = SyntheticLabel("swap", source=footage().heldout.path)
+    write_clip(tmp_path / "out.mp4", frames, frame_rate=Fraction(25), sound=None, labelling=label)
+    with av.open(str(tmp_path / "copy.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "30"})
+        stream.width = stream.height = 384
+        stream.pix_fmt = "yuv420p"
+        for frame in open_clip(tmp_path / "out.mp4").frames():
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame.image, format="rgb24")))
+        container.mux(stream.encode(None))
+    assert read(tmp_path / "copy.mp4").state == "absent"
+    reading = read_clip(open_clip(tmp_path / "copy.mp4"))
+    assert reading.mark_id == label.publication.mark_id
+    work = Store().get(str(reading.mark_id))
+    assert work is not None
+    assert (work.origin, work.label, work.source_type) == ("swap", "AI", "compositeWithTrainedAlgorithmicMedia")
+    assert work.manifest is not None
+    assert read_detached(work.manifest).state == "trusted"

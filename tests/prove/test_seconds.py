@@ -30,6 +30,8 @@ from likeness.prove.seconds import (
 )
 
 SECONDS, RATE, SOUND_RATE = 8, Fraction(30000, 1001), 44100
+# At a constant quantiser, or the rate control lets one second's pictures change how another is coded.
+_CODING = {"bf": "2", "g": "30", "sc_threshold": "0", "qp": "24"}
 
 
 def _film(path: Path, picture_at: float | None = None, beep_at: float | None = None) -> Path:
@@ -41,7 +43,7 @@ def _film(path: Path, picture_at: float | None = None, beep_at: float | None = N
     texture = rng.integers(0, 256, (96, 400, 3), dtype=np.uint8)
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
         container.metadata["comment"] = "ours"
-        stream = container.add_stream("libx264", rate=RATE, options={"bf": "2", "g": "30", "sc_threshold": "0"})
+        stream = container.add_stream("libx264", rate=RATE, options=_CODING)
         stream.width, stream.height, stream.pix_fmt = 96, 96, "yuv420p"
         sound = container.add_stream("aac", rate=SOUND_RATE, layout="mono")
         for i in range(SECONDS * 30):

@@ -150,8 +150,8 @@ class PublishedMark:
 def mark_file(source: Path, out: Path, *, identity: Identity | None = None, title: str | None = None) -> Work:
     """Publish a marked copy of the picture or clip ``source`` as ``out`` (.mp4, .png, .jpg, .webp), and record it.
 
-    The copy is encoded anew, with its sound. Raises BadMediaError (sound, unreadable or tiny files), SettingsError (a file that
-    already carries a mark, a wrong suffix), CredentialError and StorageError; ``out`` then is as it was.
+    The copy is encoded anew, with its sound. Raises BadMediaError (sound, unreadable or tiny files), SettingsError (a
+    file that already carries a mark, a wrong suffix), CredentialError and StorageError; ``out`` then is as it was.
     """
     source, out = Path(source), Path(out)
     check_output(out, [source])
