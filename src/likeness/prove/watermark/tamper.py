@@ -38,7 +38,7 @@ class TamperSettings:
     score: float = 0.646
     neighbourhood: int = 9
     least_cells: int = 12
-    most_altered: float = 0.8
+    most_altered: float = 0.5
 
 
 @dataclass(frozen=True, eq=False)
