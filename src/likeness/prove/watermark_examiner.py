@@ -19,13 +19,12 @@ Box = tuple[float, float, float, float]
 class WatermarkExaminer(Examiner):
     """What the mark is worth as evidence depends on the record that it leads to.
 
-    Where none of 10⁵ unmarked pictures gives a reading (docs/watermark.md has the count), fewer than 3 in 10⁵ do with
-    95 % confidence (the rule of three; Hanley and Lippman-Hand, JAMA 1983): a reading that leads to a synthetic work is
-    10^4.5 times as probable under "synthetic" as by chance. Chance is not all: marks can be copied and records can be
-    wrong, so ``bound`` is what credentials of a known signer count, and ``unconfirmed`` holds where the picture is too
-    even for its fingerprint to bear the mark out; like the credentials' strengths, these are judgements. A mark over a
-    picture that does not look like its work counts for nothing, nor does one that is not in the store: camera footage
-    is published with the same mark. No mark says nothing.
+    None of 33,758 unmarked pictures gave a reading (docs/watermark.md), so fewer than 9 in 10⁵ do with 95 % confidence
+    (rule of three), and a reading is over 10^4 times as probable under "synthetic" as by chance. Chance is not all:
+    marks can be copied and records can be wrong, so ``bound`` is what credentials of a known signer count, and
+    ``unconfirmed`` holds where the picture is too even for its fingerprint to bear the mark out; like the credentials'
+    strengths, these are judgements. A mark over a picture that does not look like its work counts for nothing, nor
+    does one that is not in the store: camera footage is published with the same mark. No mark says nothing.
 
     ``altered_face``: part of a face lost the fine pattern of a mark that camera footage was published with. Less than a
     verdict needs, because it tells that something was changed and not what.
