@@ -44,8 +44,8 @@ class TrainSettings:
     "tamper": the tamper decoder goes on alone, from a finished run.
     """
 
-    steps: int = 6000
-    batch: int = 12
+    steps: int = 3000
+    batch: int = 8
     learning_rate: float = 1.5e-3
     warm_up: int = 100
     loud_steps: int = 400
