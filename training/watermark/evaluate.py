@@ -25,6 +25,7 @@ import av
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
+from scipy.stats import binomtest
 from sklearn.metrics import f1_score, roc_auc_score
 
 from likeness.actors.truth import Truth
@@ -169,16 +170,8 @@ class Share:
     count: int
 
     def __str__(self) -> str:
-        low, high = wilson(self.hits, self.count)
+        low, high = binomtest(self.hits, self.count).proportion_ci(method="wilson")
         return f"{self.hits}/{self.count} = {100 * self.hits / self.count:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
-
-
-def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share (JASA 22, 1927)."""
-    share, spread = hits / count, z * z / count
-    middle = (share + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * (share * (1 - share) / count + spread / (4 * count)) ** 0.5
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def evaluate_pictures(shown: list[Picture], messages: int) -> dict[str, object]:
