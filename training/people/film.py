@@ -6,10 +6,10 @@ A group is eight people, two scenes and five poses; every person is filmed in ev
 people of a group show what a perfect face swap between them would be, within one scene or across scenes, and a network
 that is to tell people apart cannot do it by pose or light. Each group is one file, GROUP.npz:
 
-`images` uint8 (people, scenes, poses, 168, 168, 3) RGB crops aligned as in a face set (coverage 0.625), `parts` uint8 of
-the same shape without colours (`actors.shot.Part`), `landmarks` float32 (people, scenes, poses, 68, 2) in pixels of the
-crops, `head` float32 (poses, 3) yaw, pitch, roll in degrees, `people` int64 (people,) their seeds. Split by group, never
-by picture. Finished groups are skipped, so that an interrupted run goes on where it stopped.
+`images` uint8 (people, scenes, poses, 168, 168, 3) RGB crops aligned as in a face set (coverage 0.625), `parts` uint8
+of the same shape without colours (`actors.shot.Part`), `landmarks` float32 (people, scenes, poses, 68, 2) in pixels of
+the crops, `head` float32 (poses, 3) yaw, pitch, roll in degrees, `people` int64 (people,) their seeds. Split by group,
+never by picture. Finished groups are skipped, so that an interrupted run goes on where it stopped.
 """
 
 import argparse
