@@ -6,23 +6,21 @@ Rooms are imported inside the verbs, so that `likeness --help` does not wait for
 import json
 import signal
 import sys
-from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from likeness import __version__, cli_identity, cli_prove
-from likeness.errors import BadMediaError, LikenessError, SettingsError
+from likeness import __version__, cli_consent, cli_identity, cli_prove, cli_swap, cli_train
+from likeness.cli_train import EXIT_INTERRUPTED
+from likeness.errors import BadMediaError, LikenessError
 
 if TYPE_CHECKING:
     from likeness.check.report import Report
 
 EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     help="Make, detect and prove synthetic faces.",
@@ -30,22 +28,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-consent_app = typer.Typer(help="Write, sign and show consent records.", no_args_is_help=True)
-app.add_typer(consent_app, name="consent")
+app.add_typer(cli_consent.consent_app, name="consent")
 app.add_typer(cli_identity.identity_app, name="identity")
 say = Console(highlight=False, soft_wrap=True, markup=False)
-
-
-Architecture = Literal["light", "original"]
-Direction = Literal["a2b", "b2a"]
-
-
-class Use(StrEnum):
-    """What a consent record can allow; an enumeration, because an option that repeats cannot be a Literal."""
-
-    SWAP = "swap"
-    REENACT = "reenact"
-    PORTRAIT = "portrait"
 
 
 def _show_version(wanted: bool) -> None:
@@ -114,92 +99,6 @@ def extract(
 
 
 @app.command()
-def train(
-    faces_a: Annotated[Path, typer.Argument(help="Faces of A, made by extract.")],
-    faces_b: Annotated[Path, typer.Argument(help="Faces of B, made by extract.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the model.")],
-    arch: Annotated[Architecture, typer.Option(help="light is for CPUs; original is the published one.")] = "light",
-    minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.")] = None,
-    iterations: Annotated[int | None, typer.Option(help="Stop after so many iterations.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the model in the folder.")] = False,
-) -> None:
-    """Train a shared encoder and a decoder for each of two faces. Ctrl-C saves; --resume goes on."""
-    from likeness.make.model import CURVES, PREVIEW
-    from likeness.make.train import TrainSettings
-    from likeness.make.train import train as train_swap
-
-    if minutes is not None and iterations is not None:
-        raise SettingsError("Give --minutes or --iterations, not both.")
-    settings = TrainSettings(arch=arch, minutes=minutes, iterations=iterations, resume=resume)
-    result = train_swap(faces_a, faces_b, output, settings)
-    say.print(result.advice)
-    for picture in (output / PREVIEW, output / CURVES):
-        if picture.exists():
-            say.print(f"Look at {picture}")
-    if result.reason == "interrupted":
-        raise typer.Exit(EXIT_INTERRUPTED)
-
-
-@app.command()
-def swap(
-    clip: Annotated[Path, typer.Argument(help="Video or picture to put the face into.")],
-    model: Annotated[Path, typer.Option(help="Folder made by train.")],
-    consent: Annotated[Path, typer.Option(help="Signed consent record for the face that is put in.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="OUT.mp4, or a picture for a picture.")],
-    direction: Annotated[Direction, typer.Option(help="a2b puts B's face into footage of A.")] = "a2b",
-    all_faces: Annotated[bool, typer.Option("--all-faces", help="Swap every face, not the main one.")] = False,
-) -> None:
-    """Put the other face into a clip. The result is labelled, signed and recorded."""
-    from likeness.make.swap import SwapSettings, swap_clip
-
-    settings = SwapSettings(direction=direction, faces="all" if all_faces else "largest")
-    result = swap_clip(clip, model, consent, output, settings)
-    say.print(
-        f"Swapped the face in {result.swapped} of {result.frames} frames in {result.seconds:.0f} s: {result.path}"
-    )
-
-
-@consent_app.command("new")
-def consent_new(
-    footage: Annotated[list[Path], typer.Argument(help="The footage of your face that you allow to be used.")],
-    person: Annotated[str, typer.Option(help="Your name.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where the record goes (JSON).")],
-    use: Annotated[list[Use] | None, typer.Option(help="What you allow; repeat for more. Default: swap.")] = None,
-    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Default: a year from now.")] = None,
-) -> None:
-    """Write a record for somebody's footage; its owner then signs it."""
-    from likeness.make import consent
-
-    if output.exists():
-        raise SettingsError(f"{output} exists already and may be a signed record. Choose another name.")
-    valid_until = until.replace(tzinfo=UTC) if until else None
-    uses = cast("list[consent.Use]", [item.value for item in use or [Use.SWAP]])
-    consent.save(consent.new_consent(person, footage, uses=uses, valid_until=valid_until), output)
-    say.print(f"Wrote {output}, not signed yet. {person} signs it with: likeness consent sign {output} --key KEY")
-
-
-@consent_app.command("sign")
-def consent_sign(
-    record: Annotated[Path, typer.Argument(help="The record to sign, in place.")],
-    key: Annotated[Path, typer.Option(help="Your Ed25519 key (PEM).")],
-    new_key: Annotated[bool, typer.Option("--new-key", help="Make the key first.")] = False,
-    password: Annotated[str | None, typer.Option(envvar="LIKENESS_KEY_PASSWORD", help="Of the key, if any.")] = None,
-) -> None:
-    """Sign a record with your own key."""
-    from likeness.make import consent
-
-    say.print(consent.show(consent.sign_file(record, key, new_key=new_key, password=password)))
-
-
-@consent_app.command("show")
-def consent_show(record: Annotated[Path, typer.Argument(help="The record.")]) -> None:
-    """Say what a record allows and whether its signature holds."""
-    from likeness.make import consent
-
-    say.print(consent.show(consent.load(record)))
-
-
-@app.command()
 def check(
     files: Annotated[list[Path], typer.Argument(help="Videos, pictures or sounds.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the report here (HTML).")] = None,
@@ -250,6 +149,8 @@ def _print_verdict(report: "Report") -> None:
         say.print(f"  {finding.examiner}{about}: {finding.text}")
 
 
+app.command()(cli_train.train)
+app.command()(cli_swap.swap)
 app.command()(cli_identity.sign)
 app.command()(cli_prove.mark)
 app.command()(cli_prove.verify)
