@@ -20,7 +20,9 @@ VIEW_COVERAGE = 0.8  # part of that side which the mean face's unit square takes
 EMBEDDING = 128  # numbers that describe a person
 
 _STEP = 4  # pixels, of space to depth
-_WIDTHS = (64, 96, 160, 256)  # channels at 28, 14, 7 and 4 pixels
+_WIDTHS = (48, 96, 160, 256)  # channels at 28, 14, 7 and 4 pixels
+_RESIDUALS = (1, 2, 2, 2)  # blocks at each
+_SLOPE = 0.1
 
 
 class IdentityNetwork(nn.Module):
@@ -30,8 +32,10 @@ class IdentityNetwork(nn.Module):
         super().__init__()
         self.enter = nn.Sequential(nn.PixelUnshuffle(_STEP), _conv(3 * _STEP**2, _WIDTHS[0]))
         self.stages = nn.ModuleList(
-            nn.Sequential(_conv(before, width, stride=1 if number == 0 else 2), Residual(width), Residual(width))
-            for number, (before, width) in enumerate(zip((_WIDTHS[0], *_WIDTHS[:-1]), _WIDTHS, strict=True))
+            nn.Sequential(_conv(before, width, stride), *(Residual(width) for _ in range(residuals)))
+            for before, width, stride, residuals in zip(
+                (_WIDTHS[0], *_WIDTHS), _WIDTHS, (1, 2, 2, 2), _RESIDUALS, strict=False
+            )
         )
         self.describe = nn.Linear(_WIDTHS[-1] * 4 * 4, EMBEDDING)
 
@@ -60,7 +64,7 @@ class Residual(nn.Module):
 
 
 def _conv(channels: int, filters: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(channels, filters, 3, stride=stride, padding=1), nn.PReLU(filters))
+    return nn.Sequential(nn.Conv2d(channels, filters, 3, stride=stride, padding=1), nn.LeakyReLU(_SLOPE, inplace=True))
 
 
 def identity_view(crops: Tensor, coverage: float = COVERAGE) -> Tensor:
