@@ -131,10 +131,9 @@ def draw(filmed: Filmed, settings: TrainSettings, rng: np.random.Generator) -> B
             means.append(filmed.mean[group, a, s])
             deviations.append(filmed.deviation[group, a, s])
             of.append(number)
-    both = torch.cat([torch.stack(inputs), torch.stack(targets)], 1)
     random = torch.Generator().manual_seed(int(rng.integers(2**62)))
-    warped = random_warp(Crops(both, torch.stack(parts)), SIZE, VIEW, RECIPE.warp, random)
-    shown = Warped(warped.inputs[:, :3], warped.colours[:, 3:], warped.parts)
+    made = Crops(torch.stack(targets), torch.stack(parts))
+    shown = random_warp(made, SIZE, VIEW, RECIPE.warp, random, torch.stack(inputs))
     colours = torch.stack(means), torch.stack(deviations)
     return Batch(shown, *colours, torch.stack(looks), torch.stack(faces), torch.tensor(of))
 
@@ -178,7 +177,7 @@ def train(people: Path, out: Path, settings: TrainSettings, resume: bool) -> Non
     filmed, held = Filmed.of(load_people(people, "train")), Filmed.of(load_people(people, "validation"))
     model = Conditional().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = copy.deepcopy(model).eval()
-    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3, betas=(0.9, 0.99))
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], betas=RECIPE.betas, fused=True)
     begun = 0
     out.mkdir(parents=True, exist_ok=True)
     if resume:

@@ -47,12 +47,15 @@ class Warped(NamedTuple):
     parts: Tensor
 
 
-def random_warp(crops: Crops, size: int, view: float, settings: WarpSettings, random: torch.Generator) -> Warped:
+def random_warp(
+    crops: Crops, size: int, view: float, settings: WarpSettings, random: torch.Generator, shown: Tensor | None = None
+) -> Warped:
     """Move each face at random, and show it once through a warped 5×5 grid and once straight.
 
     The straight view is the similarity that fits the warped grid best, so that the warp teaches shape, not place. (The
     2018 code put that view half a pixel off its input; here both sample at pixel centres.) ``random`` lives on the CPU,
-    so that all devices draw the same numbers. Edge pixels repeat outside a crop.
+    so that all devices draw the same numbers. Edge pixels repeat outside a crop. ``shown`` uint8 (n, 3, side, side) is
+    what the warped view is taken from, where that is to show somebody else in the same pose.
     """
     count = len(crops.colours)
     regular = _control_grid(view).expand(count, -1, -1, -1)
@@ -61,7 +64,7 @@ def random_warp(crops: Crops, size: int, view: float, settings: WarpSettings, ra
     straight = _compose(place, _fit_similarity(regular, bent))
     colours = crops.colours.float()
     return Warped(
-        _sample(colours, _interpolated(_move(bent, place), size)),
+        _sample(colours if shown is None else shown.float(), _interpolated(_move(bent, place), size)),
         _sample(colours, _move(_pixel_centres(size, view), straight)),
         _sample(crops.parts.float(), _move(_pixel_centres(size // PART_STEP, view), straight)),
     )
