@@ -1,22 +1,35 @@
 """Bring the colours of a made face near those of the frame it goes into.
 
-How far is a choice. ``reinhard`` (Reinhard et al. 2001, "Color transfer between images") gives the face the frame's
-mean and spread in CIE Lab; ``mean`` moves the mean alone. Both paint B's face in A's skin, which hides the seam but
-is the wrong answer where the two people differ. ``light`` carries over how the frame is lit and most of B's skin
-stays.
+How far is a choice. ``light`` carries over how the frame is lit and most of B's skin stays. The others give the face the
+frame's colours, which hides the seam but paints B's face in A's skin, the wrong answer where the two people differ:
+``mean`` moves the mean in CIE Lab, ``reinhard`` mean and spread (Reinhard et al. 2001, "Color transfer between images"),
+and ``linear``, ``mkl``, ``histogram`` and ``sliced`` are those of `colour_transfer`.
+
+Looking and recolouring are apart, so that what was seen in several frames can be pooled (`pooled`) and the colours do
+not flicker: `observe` each frame, `recolour` by what was seen around it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
 import numpy as np
 
-Match = Literal["none", "mean", "reinhard", "light"]
+from likeness.make import colour_transfer
+
+Match = Literal["none", "mean", "reinhard", "light", "linear", "mkl", "histogram", "sliced"]
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709
 _FLOOR = 0.01  # linear light below which a ratio says nothing
 _LAB_GAINS = (0.4, 2.5)
+_SAMPLED = 64  # rows and columns of the crop from which colours are taken
+_TRANSFERS = {
+    "linear": colour_transfer.affine,
+    "mkl": colour_transfer.mkl,
+    "histogram": colour_transfer.histogram,
+    "sliced": colour_transfer.sliced,
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,36 @@ class LightSettings:
         return self.far + (self.near - self.far) * float(np.exp(-0.5 * (difference / self.apart) ** 2))
 
 
+@dataclass(frozen=True, eq=False)
+class Colours:
+    """What was seen of the colours of a made face and of the frame where it goes.
+
+    For ``light``: ``mean`` (3,), the log ratio of frame to face in linear light, and ``shade`` float32 (h, w), how it
+    varies over the face. For the others: ``face`` and ``frame`` float32 (n, 3) in [0, 1], colours at the same places,
+    and their ``weights`` (n,). What is not needed is empty.
+    """
+
+    mean: np.ndarray
+    shade: np.ndarray
+    face: np.ndarray
+    frame: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def empty(self) -> bool:
+        """Whether no face was seen: then nothing is recoloured."""
+        return self.shade.size == 0 and len(self.weights) == 0
+
+
+_NOTHING = Colours(
+    np.zeros(3, np.float32),
+    np.zeros((0, 0), np.float32),
+    np.zeros((0, 3), np.float32),
+    np.zeros((0, 3), np.float32),
+    np.zeros(0, np.float32),
+)
+
+
 def match_colour(
     image: np.ndarray, target: np.ndarray, mask: np.ndarray, match: Match, light: LightSettings | None = None
 ) -> np.ndarray:
@@ -51,24 +94,67 @@ def match_colour(
     ``image`` and ``target`` are float32 (h, w, 3) RGB in [0, 1]; ``mask`` float32 (h, w) in [0, 1] says what is face
     in both.
     """
+    light = light or LightSettings()
+    return recolour(image, observe(image, target, mask, match, light), match, light)
+
+
+def observe(image: np.ndarray, target: np.ndarray, mask: np.ndarray, match: Match, light: LightSettings) -> Colours:
+    """What ``match`` needs to know of one frame; arguments as for `match_colour`."""
     if match == "none" or mask.sum() < 1:
+        return _NOTHING
+    if match == "light":
+        return _seen_light(image, target, mask, light)
+    step = max(1, len(mask) // _SAMPLED)
+    inside = mask[::step, ::step] > 0
+    weights = mask[::step, ::step][inside]
+    return replace(
+        _NOTHING, face=image[::step, ::step][inside], frame=target[::step, ::step][inside], weights=weights
+    )
+
+
+def pooled(seen: Sequence[Colours], weights: np.ndarray) -> Colours:
+    """What was ``seen`` in several frames as one, each with its weight (n,); frames without a face do not count."""
+    kept = [(colours, weight) for colours, weight in zip(seen, weights, strict=True) if not colours.empty]
+    if not kept:
+        return _NOTHING
+    total = sum(weight for _, weight in kept)
+    return Colours(
+        mean=sum(colours.mean * (weight / total) for colours, weight in kept),
+        shade=sum(colours.shade * np.float32(weight / total) for colours, weight in kept),
+        face=np.concatenate([colours.face for colours, _ in kept]),
+        frame=np.concatenate([colours.frame for colours, _ in kept]),
+        weights=np.concatenate([colours.weights * weight for colours, weight in kept]),
+    )
+
+
+def recolour(image: np.ndarray, seen: Colours, match: Match, light: LightSettings) -> np.ndarray:
+    """``image`` float32 (h, w, 3) with the colours that ``seen`` asks for; as it is where no face was seen."""
+    if match == "none" or seen.empty:
         return image
     if match == "light":
-        return relight(image, target, mask, light or LightSettings())
-    return lab_transfer(image, target, mask, spread=match == "reinhard")
+        return _lit(image, seen, light)
+    if match in ("mean", "reinhard"):
+        return _lab_moved(image, seen, spread=match == "reinhard")
+    mapped = _TRANSFERS[match](seen.face, seen.frame, seen.weights)(image.astype(np.float64))
+    return np.clip(mapped, 0, 1).astype(np.float32)
 
 
 def lab_transfer(image: np.ndarray, target: np.ndarray, mask: np.ndarray, spread: bool) -> np.ndarray:
     """Move mean (and, with ``spread``, deviation) of ``image`` in Lab to that of ``target`` within ``mask``."""
-    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
-    goal = cv2.cvtColor(target, cv2.COLOR_RGB2LAB)
-    weight = (mask / mask.sum())[:, :, None]
-    mean, goal_mean = (lab * weight).sum((0, 1)), (goal * weight).sum((0, 1))
+    match: Match = "reinhard" if spread else "mean"
+    return _lab_moved(image, observe(image, target, mask, match, LightSettings()), spread)
+
+
+def _lab_moved(image: np.ndarray, seen: Colours, spread: bool) -> np.ndarray:
+    share = (seen.weights / seen.weights.sum())[:, None]
+    face, goal = (cv2.cvtColor(colours[None], cv2.COLOR_RGB2LAB)[0] for colours in (seen.face, seen.frame))
+    mean, goal_mean = (face * share).sum(0), (goal * share).sum(0)
     gain = np.ones(3, np.float32)
     if spread:
-        deviation = np.sqrt(((lab - mean) ** 2 * weight).sum((0, 1)))
-        goal_deviation = np.sqrt(((goal - goal_mean) ** 2 * weight).sum((0, 1)))
+        deviation = np.sqrt(((face - mean) ** 2 * share).sum(0))
+        goal_deviation = np.sqrt(((goal - goal_mean) ** 2 * share).sum(0))
         gain = np.clip(goal_deviation / np.maximum(deviation, 1e-3), *_LAB_GAINS)
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
     moved = ((lab - mean) * gain + goal_mean).astype(np.float32)
     return np.clip(cv2.cvtColor(moved, cv2.COLOR_LAB2RGB), 0, 1)
 
@@ -78,13 +164,20 @@ def relight(image: np.ndarray, target: np.ndarray, mask: np.ndarray, light: Ligh
 
     Retinex's split of a picture into skin times light (Land and McCann 1971), shrunk towards no change.
     """
-    glow = linear(image)
-    difference = np.log(np.maximum(linear(target), _FLOOR)) - np.log(np.maximum(glow, _FLOOR))
+    return _lit(image, _seen_light(image, target, mask, light), light)
+
+
+def _seen_light(image: np.ndarray, target: np.ndarray, mask: np.ndarray, light: LightSettings) -> Colours:
+    difference = np.log(np.maximum(linear(target), _FLOOR)) - np.log(np.maximum(linear(image), _FLOOR))
     mean = (difference * (mask / mask.sum())[:, :, None]).sum((0, 1))
-    level = float(mean @ _LUMA)
-    shade = smooth_within(difference @ _LUMA - level, mask, light.width * mask.shape[1])
-    gain = light.level(level) * level + light.colour * (mean - level) + light.shade * shade[:, :, None]
-    return gamma(glow * np.exp(gain))
+    shade = smooth_within(difference @ _LUMA - float(mean @ _LUMA), mask, light.width * mask.shape[1])
+    return replace(_NOTHING, mean=mean, shade=shade)
+
+
+def _lit(image: np.ndarray, seen: Colours, light: LightSettings) -> np.ndarray:
+    level = float(seen.mean @ _LUMA)
+    gain = light.level(level) * level + light.colour * (seen.mean - level) + light.shade * seen.shade[:, :, None]
+    return gamma(linear(image) * np.exp(gain))
 
 
 def smooth_within(values: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
