@@ -100,14 +100,12 @@ def recogniser(path: Path | None = None) -> Recogniser:
 
 
 def mean_embedding(embeddings: np.ndarray) -> np.ndarray:
-    """The unit vector float32 (d,) between ``embeddings`` (n, d), of which faces far from the rest count for nothing.
+    """The unit vector float32 (d,) between ``embeddings`` (n, d), of which those of other people count for nothing.
 
-    One round of trimming: those below half the median similarity to the first mean are left out.
+    Left out are those whose median similarity to all is less than half of the best one's.
     """
-    first = embeddings.mean(axis=0)
-    alike = embeddings @ first
-    kept = embeddings[alike >= 0.5 * np.median(alike)]
-    mean = (kept if len(kept) else embeddings).mean(axis=0)
+    alike = np.median(embeddings @ embeddings.T, axis=1)
+    mean = embeddings[alike >= 0.5 * alike.max()].mean(axis=0)
     return (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
 
 
