@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likeness.bench.metrics import block_bootstrap, landmark_error, psnr, ssim
+from likeness.bench.metrics import block_bootstrap, clustered_bootstrap, landmark_error, psnr, ssim
 
 RANDOM = np.random.default_rng(5)
 PICTURE = RANDOM.integers(0, 256, (40, 50, 3), dtype=np.uint8)
@@ -67,3 +67,20 @@ def test_bootstrap_interval_holds_the_mean_and_widens_for_runs() -> None:
     assert single.low < single.mean < single.high
     assert blocked.high - blocked.low > 1.8 * (single.high - single.low)
     assert block_bootstrap(np.full(7, 3.0), 5) == block_bootstrap(np.full(7, 3.0), 50)
+
+
+def test_bootstrap_over_clips_knows_that_frames_of_one_clip_are_alike() -> None:
+    """Three clips that differ by 10 say little of clips in general, however many frames each has."""
+    clips = [RANDOM.normal(centre, 0.1, 60) for centre in (0, 10, 20)]
+    across, pooled = clustered_bootstrap(clips, 12), block_bootstrap(np.concatenate(clips), 12)
+    assert across.mean == pytest.approx(10, abs=0.1)
+    assert across.high - across.low > 12 > 1.5 * (pooled.high - pooled.low)
+
+
+def test_bootstrap_over_clips_weights_clips_alike_and_takes_one_alone() -> None:
+    assert clustered_bootstrap([np.zeros(10), np.full(90, 2.0)], 5).mean == 1
+    alone = clustered_bootstrap([np.sin(np.arange(50))], 5)
+    assert alone.low < alone.mean < alone.high
+    assert alone.high - alone.low < 1
+    with pytest.raises(ValueError, match="no values"):
+        clustered_bootstrap([np.zeros(3), np.zeros(0)], 2)

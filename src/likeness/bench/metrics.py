@@ -1,5 +1,6 @@
 """Figures for how near one picture, or one face, is to another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,7 +11,7 @@ from likeness.faces.face import OUTER_EYE_CORNERS
 _SSIM_WINDOW, _SSIM_SIGMA = 11, 1.5
 _SSIM_K1, _SSIM_K2 = 0.01, 0.03
 _PEAK = 255.0
-_LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601, as in the reference implementation
+LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601, as in the reference implementation
 
 
 def psnr(image: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
@@ -30,7 +31,7 @@ def ssim(image: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -
     Wang, Bovik, Sheikh and Simoncelli 2004, eq. 13, with its 11×11 Gaussian window of σ = 1.5.
     """
     _same_shape(image, truth)
-    x, y = image @ _LUMA, truth @ _LUMA
+    x, y = image @ LUMA, truth @ LUMA
     mean_x, mean_y = _window(x), _window(y)
     variance_x, variance_y = _window(x * x) - mean_x**2, _window(y * y) - mean_y**2
     covariance = _window(x * y) - mean_x * mean_y
@@ -63,14 +64,33 @@ def block_bootstrap(values: np.ndarray, block: int, draws: int = 2000, seed: int
     Romano 1992).
     """
     values = np.asarray(values, np.float64)
+    low, high = np.percentile(_drawn_means(values, block, draws, np.random.default_rng(seed)), [2.5, 97.5])
+    return Interval(float(values.mean()), float(low), float(high))
+
+
+def clustered_bootstrap(clusters: Sequence[np.ndarray], block: int, draws: int = 2000, seed: int = 0) -> Interval:
+    """Mean over ``clusters`` of their means, with its 95 % interval; each cluster (n,) is taken frame after frame.
+
+    Clusters are drawn with replacement and, within each, blocks as in :func:`block_bootstrap`: frames of one clip say
+    little of another clip. One cluster alone gives the interval over its time.
+    """
+    random = np.random.default_rng(seed)
+    means = np.stack([_drawn_means(np.asarray(values, np.float64), block, draws, random) for values in clusters])
+    chosen = random.integers(0, len(clusters), (draws, len(clusters)))
+    low, high = np.percentile(means[chosen, np.arange(draws)[:, None]].mean(axis=1), [2.5, 97.5])
+    return Interval(float(np.mean([np.mean(values) for values in clusters])), float(low), float(high))
+
+
+def _drawn_means(values: np.ndarray, block: int, draws: int, random: np.random.Generator) -> np.ndarray:
+    """Means (draws,) of ``values`` (n,) drawn anew in runs of ``block`` from a circle."""
     count = len(values)
     if count == 0:
         raise ValueError("no values to average")
     block = min(block, count)
-    starts = np.random.default_rng(seed).integers(0, count, (draws, -(-count // block)))
+    starts = random.integers(0, count, (draws, -(-count // block)))
     drawn = (starts[:, :, None] + np.arange(block)).reshape(draws, -1)[:, :count] % count
-    low, high = np.percentile(values[drawn].mean(axis=1), [2.5, 97.5])
-    return Interval(float(values.mean()), float(low), float(high))
+    means: np.ndarray = values[drawn].mean(axis=1)
+    return means
 
 
 def _window(values: np.ndarray) -> np.ndarray:
