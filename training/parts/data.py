@@ -78,11 +78,12 @@ class Portraits:
 @dataclass(frozen=True, eq=False)
 class Sample:
     """``image`` uint8 (128, 128, 3); ``parts`` float32 (4, 128, 128) shares that add up to 1; ``counts`` float32
-    (128, 128), 0 where nobody knows."""
+    (128, 128), 0 where nobody knows; ``landmarks`` (68, 2) pixels."""
 
     image: np.ndarray
     parts: np.ndarray
     counts: np.ndarray
+    landmarks: np.ndarray
 
 
 def load_people(folder: Path, *, for_evaluation: bool) -> People:
@@ -221,7 +222,7 @@ class Sampler:
         image = np.clip(view, 0, 255).astype(np.uint8)
         if rng.random() < self.settings.spoilt:
             image = spoil(image, rng)
-        return Sample(np.ascontiguousarray(image), np.ascontiguousarray(parts), np.ascontiguousarray(counts))
+        return Sample(*(np.ascontiguousarray(array) for array in (image, parts, counts, places)))
 
     def _subject(
         self, view: np.ndarray, parts: np.ndarray, places: np.ndarray, rng: np.random.Generator
