@@ -17,6 +17,8 @@ import pytest
 from PIL import Image
 
 from likeness.cli import main
+from likeness.footage import footage
+from likeness.media.clip import open_clip
 
 VERBS = ("demo", "cast", "extract", "train", "swap", "consent", "check")
 
@@ -75,7 +77,9 @@ def test_version(likeness: Likeness) -> None:
         ("train", "{tmp}/a", "{tmp}/b", "-o", "{tmp}/model", "--resume"),
         ("swap", "{faceless}", "--model", "{tmp}/none", "--consent", "{tmp}/none.json", "-o", "{tmp}/out.png"),
         ("consent", "show", "{faceless}"),
-        ("consent", "new", "nowhere.mp4", "--person", "Ada", "-o", "{tmp}/record.json"),
+        ("consent", "new", "nowhere.mp4", "--person", "Ada", "--purpose", "film X", "-o", "{tmp}/record.json"),
+        ("consent", "new", "{faceless}", "--person", "Ada", "--purpose", "film X", "-o", "{tmp}/record.json"),
+        ("consent", "import-revocation", "{faceless}"),
         ("cast", "-o", "{tmp}/cast", "--size", "3"),
         ("extract", "{faceless}", "-o", "{tmp}/faces"),
         ("check", "{tmp}"),
@@ -136,28 +140,58 @@ def test_an_unknown_home_makes_credentials_abstain(
 def test_a_pipe_is_no_consent_record_and_no_footage(likeness: Likeness, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert likeness("consent", "show", tmp_path / "pipe").returncode == 2
-    new = likeness("consent", "new", tmp_path / "pipe", "--person", "Ada", "-o", tmp_path / "record.json")
-    assert new.returncode == 2
+    assert likeness(*_new_record(tmp_path / "pipe", tmp_path / "record.json")).returncode == 2
 
 
 def test_a_record_is_not_overwritten(likeness: Likeness, tmp_path: Path, faceless: Path) -> None:
     record = tmp_path / "record.json"
     record.write_text("signed")
-    assert likeness("consent", "new", faceless, "--person", "Ada", "-o", record).returncode == 2
+    assert likeness(*_new_record(faceless, record)).returncode == 2
     assert record.read_text() == "signed"
 
 
-def test_consent_is_written_signed_and_shown(likeness: Likeness, tmp_path: Path, faceless: Path) -> None:
+@pytest.fixture(scope="module")
+def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small picture with a face in it."""
+    frame = Image.fromarray(next(open_clip(footage().actor_a.path).frames()).image)
+    path = tmp_path_factory.mktemp("cli") / "ada.png"
+    frame.resize((192, 192)).save(path)
+    return path
+
+
+def _new_record(picture: Path, record: Path) -> tuple[object, ...]:
+    return ("consent", "new", picture, "--person", "Ada", "--purpose", "short film X", "-o", record)
+
+
+def test_consent_is_written_signed_and_shown(likeness: Likeness, tmp_path: Path, portrait: Path) -> None:
     record, key = tmp_path / "ada.json", tmp_path / "ada.pem"
-    assert likeness("consent", "new", faceless, "--person", "Ada", "-o", record).returncode == 0
+    assert likeness(*_new_record(portrait, record)).returncode == 0
     assert "not signed" in likeness("consent", "show", record).stdout
     signed = likeness("consent", "sign", record, "--key", key, "--new-key")
     assert signed.returncode == 0, signed.stderr
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
-    assert "signed, in force" in likeness("consent", "show", record).stdout
+    shown = likeness("consent", "show", record).stdout
+    assert "signed, in force" in shown
+    assert "short film X" in shown
     altered = record.read_text().replace("Ada", "Eve")
     record.write_text(altered)
     assert "altered" in likeness("consent", "show", record).stdout
+
+
+def test_consent_is_withdrawn_here_and_elsewhere(
+    likeness: Likeness, tmp_path: Path, portrait: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, key, revoked = tmp_path / "ada.json", tmp_path / "ada.pem", tmp_path / "sent" / "ada.json"
+    likeness(*_new_record(portrait, record))
+    likeness("consent", "sign", record, "--key", key, "--new-key")
+    assert likeness("consent", "revoke", record, "--key", key, "-o", record).returncode == 2
+    assert likeness("consent", "revoke", record, "--key", key, "-o", revoked).returncode == 0
+    assert "withdrawn" in likeness("consent", "show", record).stdout
+    monkeypatch.setenv("LIKENESS_HOME", str(tmp_path / "elsewhere"))
+    assert "in force" in likeness("consent", "show", record).stdout, "nobody has told that computer"
+    assert "withdrawn" in likeness("consent", "show", record, "--revocations", revoked.parent).stdout
+    assert "Ada withdrew" in likeness("consent", "import-revocation", revoked).stdout
+    assert "withdrawn" in likeness("consent", "show", record).stdout
 
 
 def test_ctrl_c_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:

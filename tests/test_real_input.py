@@ -33,7 +33,7 @@ def test_two_real_speakers_from_extraction_to_report(tmp_path: Path) -> None:
     with (tmp_path / "model" / HISTORY).open() as file:
         heldout = [float(row["heldout_a"]) + float(row["heldout_b"]) for row in csv.DictReader(file)]
     assert heldout[-1] < 0.8 * heldout[0]
-    record = sign(new_consent("test record", [clips["b"]]), Ed25519PrivateKey.generate())
+    record = sign(new_consent("test record", [clips["b"]], purpose="a test"), Ed25519PrivateKey.generate())
     save(record, tmp_path / "record.json")
     swapped = tmp_path / "swapped.mp4"
     done = swap_clip(clips["a"], tmp_path / "model", tmp_path / "record.json", swapped)

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from likeness import __version__, cli_consent, cli_identity, cli_prove, cli_swap, cli_train
 from likeness.cli_train import EXIT_INTERRUPTED
-from likeness.errors import BadMediaError, LikenessError
+from likeness.errors import BadMediaError, ConsentError, LikenessError
 
 if TYPE_CHECKING:
     from likeness.check.report import Report
@@ -79,7 +79,10 @@ def cast_actors(
     for clip in cast(output, settings):
         clips_of_person.setdefault(person_of(clip.person, settings).name, []).append(clip)
     for person, clips in clips_of_person.items():
-        save(synthetic_consent(person, [clip.path for clip in clips]), output / f"{person.lower()}.consent.json")
+        try:
+            save(synthetic_consent(person, [clip.path for clip in clips]), output / f"{person.lower()}.consent.json")
+        except ConsentError as error:  # filmed so small that no face can be described
+            say.print(f"No consent record of {person}: {error}")
     say.print(f"Filmed {sum(map(len, clips_of_person.values()))} clips of {len(clips_of_person)} actors: {output}")
 
 

@@ -1,11 +1,14 @@
 """Consent: a record holds for exactly the person, footage, use and time it was signed for."""
 
+import base64
 import datetime as dt
 import json
+import logging
 import stat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,16 +20,39 @@ from likeness.errors import ConsentError
 from likeness.files import sha256_of
 from likeness.make import consent
 from likeness.make.consent import Consent
+from likeness.make.consent_face import BoundFace
 
 NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 KEY = Ed25519PrivateKey.generate()
 SOURCES = {"anna.mp4": "a" * 64, "anna2.mp4": "b" * 64}
+HERS = np.eye(1, 128, dtype=np.float32)[0]
+FACE = BoundFace.of(HERS, "recogniser-1", 0.5)
+# A record as the version before wrote it, signed by that version's code.
+VERSION_1 = """{
+  "version": 1,
+  "person": "Farah",
+  "kind": "synthetic",
+  "sources": [
+    "f81a5bc1e8e900c971a7bb950c8db44e0fdc322021c1ccffab75c66587390f92",
+    "921167bf92d61e283bc1f0aa13d6d17723e32f9317fb24db499e44e65fc6aded"
+  ],
+  "uses": [
+    "swap"
+  ],
+  "valid_from": "2026-11-21T02:46:41Z",
+  "valid_until": "2076-11-08T02:46:41Z",
+  "public_key": "7ca0e19e487d850fff41d6a6f4cfe8925b05d353c91dde33d9d95e72f55c429e",
+  "signature": "1d96a2499d7af414da9fa42edd0bf0ed8f21651459181068249d1a3d8b738022d16298dd670f8ccc7488d1849c186cf7b8f9eb\
+24fd2460df36758f816e3f050e"
+}"""
 
 
 def _record(**changes: Any) -> Consent:
     content = {
         "person": "Anna Muster",
+        "purpose": "short film X",
+        "face": FACE,
         "sources": tuple(SOURCES.values()),
         "uses": ("swap",),
         "valid_from": NOW - DAY,
@@ -51,7 +77,8 @@ def footage(tmp_path: Path) -> Path:
 
 def test_new_sign_load_check(footage: Path, tmp_path: Path) -> None:
     path, key = tmp_path / "anna.json", tmp_path / "anna.key"
-    consent.save(consent.new_consent("Anna", [footage, footage], uses=["swap", "reenact"]), path)
+    new = consent.new_consent("Anna", [footage, footage], purpose="film X", face=FACE, uses=["swap", "reenact"])
+    consent.save(new, path)
     assert consent.load(path).signature == ""
     signed = consent.sign_file(path, key, new_key=True)
     assert consent.load(path) == signed == consent.sign_file(path, key)
@@ -81,6 +108,54 @@ def test_refuses_other_footage_and_lists_it() -> None:
     assert "not known which footage" in _refusal(_record(), {})
 
 
+def test_opens_the_face_it_describes_and_no_other() -> None:
+    """At the threshold's cosine, 0.5, it still opens; just beyond, it does not."""
+    for cosine, opens in ((1.0, True), (0.52, True), (0.48, False), (-1.0, False), (float("nan"), False)):
+        face = np.zeros(128, np.float32)
+        face[0], face[1] = cosine, np.sqrt(max(0.0, 1 - cosine**2))
+        if opens:
+            consent.check(_record(), SOURCES, now=NOW, face=face, recogniser="recogniser-1")
+            continue
+        with pytest.raises(ConsentError, match="another face") as caught:
+            consent.check(_record(), SOURCES, now=NOW, face=face, recogniser="recogniser-1")
+        assert "\n" not in str(caught.value)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=16, max_size=512).filter(lambda numbers: np.linalg.norm(numbers) > 0.1))
+@settings(max_examples=50)
+def test_a_described_face_is_the_face(numbers: list[float]) -> None:
+    unit = (np.array(numbers) / np.linalg.norm(numbers)).astype(np.float32)
+    bound = BoundFace.of(unit, "recogniser-1", 0.5)
+    assert float(bound.vector @ unit) > np.cos(np.radians(5.2)), "512 numbers, each rounded by half of 1 in 127"
+    assert BoundFace.model_validate_json(bound.model_dump_json()) == bound
+
+
+def test_faces_that_cannot_be_compared_are_refused() -> None:
+    for face, recogniser in ((HERS, "recogniser-2"), (HERS, None), (HERS[:64], "recogniser-1")):
+        with pytest.raises(ConsentError, match="another recogniser") as caught:
+            consent.check(_record(), SOURCES, now=NOW, face=face, recogniser=recogniser)
+        assert "recogniser-1" in str(caught.value)
+
+
+def test_a_model_that_knows_no_face_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        consent.check(_record(), SOURCES, now=NOW)
+    assert "footage alone decides" in caplog.text
+
+
+def test_records_of_version_1_still_hold(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path, again = tmp_path / "farah.json", tmp_path / "again.json"
+    path.write_text(VERSION_1)
+    record = consent.load(path)
+    with caplog.at_level(logging.WARNING):
+        consent.check(record, {"b.mp4": record.sources[0]}, now=NOW, face=HERS, recogniser="recogniser-1")
+    assert "describes no face" in caplog.text
+    assert "not stated" in consent.show(record, NOW)
+    consent.save(record, again)
+    assert again.read_text().strip() == VERSION_1, "kept as it was, so that its digest is what credentials say"
+    assert record.digest() == "0f7601cedda2950e48b5f3b8f508bd672a584a16b38e1d5daa1ab1a5ccd4fc1e"
+
+
 def test_refuses_unsigned_records() -> None:
     assert "is not signed" in _refusal(_record().model_copy(update={"signature": ""}))
     assert "is not signed" in _refusal(_record().model_copy(update={"public_key": "", "signature": ""}))
@@ -91,6 +166,10 @@ def test_refuses_unsigned_records() -> None:
     [
         {"person": "Somebody Else"},
         {"kind": "synthetic"},
+        {"purpose": "anything at all"},
+        {"face": BoundFace.of(HERS[::-1], "recogniser-1", 0.5)},
+        {"face": FACE.model_copy(update={"threshold": 0.1})},
+        {"version": 1, "purpose": None, "face": None},
         {"sources": ("f" * 64,)},
         {"uses": ("swap", "portrait")},
         {"valid_until": NOW + 100 * DAY},
@@ -146,7 +225,15 @@ def test_files_that_are_no_record(tmp_path: Path, content: bytes, says: str) -> 
 @pytest.mark.parametrize(
     "change",
     [
-        {"version": 2},
+        {"version": 3},
+        {"version": 1},
+        {"purpose": ""},
+        {"purpose": None},
+        {"face": None},
+        {"face": {"recogniser": "r", "threshold": 0.5, "embedding": "no base64"}},
+        {"face": {"recogniser": "r", "threshold": 0.5, "embedding": base64.b64encode(bytes(128)).decode()}},
+        {"face": {"recogniser": "r", "threshold": 0.5, "embedding": "AAAB"}},
+        {"face": {"recogniser": "r", "threshold": 0.0, "embedding": FACE.embedding}},
         {"extra": "field"},
         {"sources": []},
         {"sources": ["not a hash"]},
@@ -169,16 +256,18 @@ def test_missing_files_are_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(ConsentError, match="cannot be read"):
         consent.load(tmp_path / "none.json")
     with pytest.raises(ConsentError, match="footage .* cannot be read"):  # noqa: RUF043
-        consent.new_consent("Anna", [tmp_path / "none.mp4"])
+        consent.new_consent("Anna", [tmp_path / "none.mp4"], purpose="film X")
     with pytest.raises(ConsentError, match="key .* cannot be read"):  # noqa: RUF043
         consent.load_key(tmp_path / "none.key")
 
 
-def test_a_record_needs_footage_and_a_name(footage: Path) -> None:
+def test_a_record_needs_footage_a_name_and_a_purpose(footage: Path) -> None:
     with pytest.raises(ConsentError, match="sources"):
-        consent.new_consent("Anna", [])
+        consent.new_consent("Anna", [], purpose="film X")
     with pytest.raises(ConsentError, match="person"):
-        consent.new_consent("", [footage])
+        consent.new_consent("", [footage], purpose="film X")
+    with pytest.raises(ConsentError, match="purpose"):
+        consent.new_consent("Anna", [footage], purpose="", face=FACE)
 
 
 def test_keys_are_never_overwritten(tmp_path: Path) -> None:
@@ -213,3 +302,5 @@ def test_show_tells_the_state() -> None:
     assert "not in force yet" in consent.show(_record(), NOW - 2 * DAY)
     assert "altered after signing" in consent.show(_record().model_copy(update={"person": "Bert"}), NOW)
     assert all(digest in consent.show(_record(), NOW) for digest in SOURCES.values())
+    assert "short film X" in consent.show(_record(), NOW)
+    assert "recogniser-1" in consent.show(_record(), NOW)

@@ -17,6 +17,7 @@ from likeness.errors import BadMediaError, CredentialError, LikenessError, Setti
 from likeness.files import sha256_of
 from likeness.footage import footage
 from likeness.make import consent
+from likeness.make.consent_face import BoundFace
 from likeness.make.label import LabelSettings, SyntheticLabel, labelled
 from likeness.media.clip import open_clip
 from likeness.media.frame import Frame
@@ -96,7 +97,9 @@ def test_it_cannot_be_made_too_small_or_switched_off() -> None:
 def test_the_written_clip_is_signed_and_recorded(tmp_path: Path) -> None:
     source = tmp_path / "source.mp4"
     _write(source, SyntheticLabel("actor"))
-    record = consent.sign(consent.new_consent("Actor", [source]), consent.make_key(tmp_path / "key.pem"))
+    face = BoundFace.of(np.eye(1, 128)[0], "recogniser-1", 0.5)
+    new = consent.new_consent("Actor", [source], purpose="a test", face=face)
+    record = consent.sign(new, consent.make_key(tmp_path / "key.pem"))
     _write(tmp_path / "out.mp4", SyntheticLabel("swap", source=source, model="model-1", consent=record))
     found = read(tmp_path / "out.mp4")
     assert found.state == "trusted"

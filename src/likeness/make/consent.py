@@ -1,81 +1,52 @@
 """Consent: a signed record in which a person allows the use of their face.
 
-The record names the person, the footage it covers by SHA-256, the uses and the time it holds for, and carries the
-person's Ed25519 signature over its canonical JSON. It proves that the holder of the key agreed; who holds the key is
-for the people involved to settle. Synthetic actors and a user's own synthetic portraits carry a record of kind
-"synthetic", which says that there is no such person.
+The record describes the face and names the person, the purpose, the uses, the time and, by SHA-256, the footage. It
+carries the person's Ed25519 signature and ends with its time or when the same key revokes it. It proves that the holder
+of the key agreed; who holds the key is for the people involved to settle. Synthetic actors and a user's own synthetic
+portraits carry a record of kind "synthetic", which says that there is no such person.
 """
 
 import datetime as dt
-import hashlib
-import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import ValidationError
 
 from likeness.errors import ConsentError
-from likeness.files import sha256_of, write_text
-from likeness.prove.home import write_private
+from likeness.files import sha256_of
+from likeness.make.consent_face import BoundFace
+from likeness.make.consent_keys import load_key, make_key
+from likeness.make.consent_person import person_in
+from likeness.make.consent_record import Consent, Kind, Use, first_problem, load, save, sign, verify_signature
+from likeness.make.consent_revocation import beside, revocation_of
 
-Use = Literal["swap", "reenact", "portrait"]
-Kind = Literal["person", "synthetic"]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-MAX_RECORD_BYTES = 1 << 20
-_DOMAIN = b"likeness consent 1\n"  # keeps a signature over a record from being valid for anything else
 _DEFAULT_VALIDITY = dt.timedelta(days=365)
+_NOBODY = "any; the face is synthetic and depicts nobody"
 
-
-class Consent(BaseModel):
-    """The record. ``sources`` are SHA-256 of the footage it covers.
-
-    ``public_key`` has 64 and ``signature`` 128 hex digits, or none while it is unsigned. Times are UTC in whole
-    seconds; it holds from ``valid_from`` up to, not including, ``valid_until``.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    version: Literal[1] = 1
-    person: str = Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
-    kind: Kind = "person"
-    sources: tuple[Sha256, ...] = Field(min_length=1)
-    uses: tuple[Use, ...] = Field(min_length=1)
-    valid_from: AwareDatetime
-    valid_until: AwareDatetime
-    public_key: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
-    signature: str = Field(default="", pattern=r"^([0-9a-f]{128})?$")
-
-    @field_validator("valid_from", "valid_until")
-    @classmethod
-    def _in_utc(cls, time: dt.datetime) -> dt.datetime:
-        return time.astimezone(dt.UTC).replace(microsecond=0)
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.valid_until <= self.valid_from:
-            raise ValueError("valid_until must lie after valid_from")
-        return self
-
-    def digest(self) -> str:
-        """SHA-256 of the whole record, as 64 hex digits: all that credentials and the ledger tell of it."""
-        return hashlib.sha256(_canonical(self.model_dump(mode="json"))).hexdigest()
+log = logging.getLogger(__name__)
 
 
 def new_consent(
     person: str,
     footage: Iterable[Path],
     *,
+    purpose: str,
+    like: Path | None = None,
+    face: BoundFace | None = None,
     kind: Kind = "person",
     uses: Sequence[Use] = ("swap",),
     valid_from: dt.datetime | None = None,
     valid_until: dt.datetime | None = None,
 ) -> Consent:
-    """An unsigned record for the face in ``footage``, valid for a year unless told otherwise. Raises ConsentError."""
+    """An unsigned record for the face in ``footage``, valid for a year unless told otherwise.
+
+    The face is that of the person seen most, or of the one ``like`` shows (`person_in`), unless ``face`` is known
+    already. Raises ConsentError, and BadMediaError where the footage cannot be opened.
+    """
     start = valid_from or dt.datetime.now(dt.UTC)
     footage = [Path(path) for path in footage]
     for path in footage:
@@ -87,24 +58,19 @@ def new_consent(
         raise ConsentError(
             f"The footage {error.filename} cannot be read ({error.strerror}). Name files that are there."
         ) from error
+    stated: dict[str, Any] = {
+        "person": person,
+        "kind": kind,
+        "sources": sources,
+        "uses": tuple(uses),
+        "valid_from": start,
+        "valid_until": valid_until or start + _DEFAULT_VALIDITY,
+    }
     try:
-        return Consent(
-            person=person,
-            kind=kind,
-            sources=sources,
-            uses=tuple(uses),
-            valid_from=start,
-            valid_until=valid_until or start + _DEFAULT_VALIDITY,
-        )
+        Consent(version=1, **stated)  # what is wrong with these is said before the footage is searched
+        return Consent(**stated, purpose=purpose, face=face or person_in(footage, like))
     except ValidationError as error:
-        raise ConsentError(f"No record can be made of that: {_first_problem(error)}.") from error
-
-
-def sign(record: Consent, key: Ed25519PrivateKey) -> Consent:
-    """The record with the person's public key and signature; an earlier signature is replaced."""
-    public = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw).hex()
-    named = record.model_copy(update={"public_key": public, "signature": ""})
-    return named.model_copy(update={"signature": key.sign(_signed_bytes(named)).hex()})
+        raise ConsentError(f"No record can be made of that: {first_problem(error)}.") from error
 
 
 def synthetic_consent(actor: str, footage: Iterable[Path], valid_until: dt.datetime | None = None) -> Consent:
@@ -112,17 +78,48 @@ def synthetic_consent(actor: str, footage: Iterable[Path], valid_until: dt.datet
 
     There is nobody to ask and nothing to revoke, so the key that signs it is thrown away. Raises ConsentError.
     """
-    record = new_consent(actor, footage, kind="synthetic", valid_until=valid_until)
+    record = new_consent(actor, footage, purpose=_NOBODY, kind="synthetic", valid_until=valid_until)
     return sign(record, Ed25519PrivateKey.generate())
 
 
-def check(record: Consent, sources: Mapping[str, str], use: Use = "swap", now: dt.datetime | None = None) -> None:
+def admit(
+    path: Path,
+    sources: Mapping[str, str],
+    use: Use = "swap",
+    *,
+    face: np.ndarray | None = None,
+    recogniser: str | None = None,
+    revocations: Iterable[Path] = (),
+) -> Consent:
+    """The record in the file ``path``, where it allows the use (`check`); a revocation beside it counts as well."""
+    record = load(path)
+    check(record, sources, use, face=face, recogniser=recogniser, revocations=_places(path, revocations))
+    return record
+
+
+def check(
+    record: Consent,
+    sources: Mapping[str, str],
+    use: Use = "swap",
+    now: dt.datetime | None = None,
+    face: np.ndarray | None = None,
+    recogniser: str | None = None,
+    revocations: Iterable[Path] = (),
+) -> None:
     """Raise ConsentError unless ``record`` is signed, in force and covers ``use`` of the face from all ``sources``.
 
-    ``sources`` maps a name people recognise (the footage's path) to the SHA-256 of that footage.
+    ``sources`` maps a name people recognise (the footage's path) to the SHA-256 of that footage. ``face`` is the unit
+    vector (d,) of the face that would be put in, as the ``recogniser`` of that name sees it. ``revocations`` are files
+    and folders to be looked through beside the home folder's.
     """
     now = now or dt.datetime.now(dt.UTC)
     verify_signature(record)
+    revoked = revocation_of(record, revocations)
+    if revoked is not None:
+        raise ConsentError(
+            f"{record.person} withdrew this consent on {revoked.revoked_at:%Y-%m-%d %H:%M} UTC. "
+            "Their face is no longer to be used; ask them if anything is unclear."
+        )
     if now < record.valid_from:
         raise ConsentError(
             f"The consent of {record.person} holds only from {record.valid_from:%Y-%m-%d %H:%M} UTC. "
@@ -148,46 +145,37 @@ def check(record: Consent, sources: Mapping[str, str], use: Use = "swap", now: d
             f"The consent of {record.person} does not cover the footage {', '.join(missing)}: "
             "it may show another face. Ask its owner for a record that names this footage."
         )
+    _check_face(record, face, recogniser)
 
 
-def verify_signature(record: Consent) -> None:
-    """Raise ConsentError unless the record's own key signed exactly what it says."""
-    if not record.public_key or not record.signature:
-        raise ConsentError(
-            f"The consent of {record.person} is not signed. Let them run: likeness consent sign RECORD --key KEY"
+def _check_face(record: Consent, face: np.ndarray | None, recogniser: str | None) -> None:
+    """Raise ConsentError where ``face`` is not the one that ``record`` describes, or cannot be compared with it."""
+    bound = record.face
+    if bound is None:
+        log.warning(
+            "The consent of %s is of an earlier version, which describes no face: the footage alone decides. "
+            "Ask them for a new record.",
+            record.person,
         )
-    try:
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(record.public_key))
-        key.verify(bytes.fromhex(record.signature), _signed_bytes(record))
-    except (InvalidSignature, ValueError) as error:
-        raise ConsentError(
-            f"The signature does not fit the consent of {record.person}: the record was altered after signing. "
-            "Ask for the original, or have it signed again."
-        ) from error
-
-
-def load(path: Path) -> Consent:
-    """Read a record, signed or not. Raises ConsentError for a file that is missing, over 1 MiB or no consent record."""
-    path = Path(path)
-    if path.exists() and not path.is_file():
-        raise ConsentError(
-            f"{path} is no plain file, so it is no consent record. Name the file that the person signed."
+        return
+    if face is None:
+        log.warning(
+            "This model does not say what the face looks like that it has learnt: the footage alone decides. "
+            "Train it again to have the face compared with the consent of %s.",
+            record.person,
         )
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_RECORD_BYTES + 1)
-    except OSError as error:
+        return
+    if recogniser != bound.recogniser or face.shape != bound.vector.shape:
         raise ConsentError(
-            f"The consent record {path} cannot be read ({error.strerror}). Name the file that the person signed."
-        ) from error
-    if len(content) > MAX_RECORD_BYTES:
-        raise ConsentError(f"{path} is over 1 MiB, so it is no consent record. Name the file that the person signed.")
-    try:
-        return Consent.model_validate_json(content)
-    except ValidationError as error:
+            f"The consent of {record.person} describes the face by another recogniser ({bound.recogniser}) than this "
+            f"model ({recogniser}), so the two cannot be compared. Train again with that one, or ask for a new record."
+        )
+    alike = float(bound.vector @ face)
+    if not alike >= bound.threshold:
         raise ConsentError(
-            f"{path} is no consent record: {_first_problem(error)}. Make one with: likeness consent new"
-        ) from error
+            f"The consent of {record.person} is for another face than the one that would be put in "
+            f"({alike:.2f} alike, at least {bound.threshold:.2f} is needed). Name the record of the person shown."
+        )
 
 
 def sign_file(path: Path, key_path: Path, *, new_key: bool = False, password: str | None = None) -> Consent:
@@ -201,76 +189,43 @@ def sign_file(path: Path, key_path: Path, *, new_key: bool = False, password: st
     return signed
 
 
-def save(record: Consent, path: Path) -> None:
-    """Write the record as JSON that people can read. Raises StorageError."""
-    write_text(path, json.dumps(record.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")
-
-
-def show(record: Consent, now: dt.datetime | None = None) -> str:
+def show(record: Consent, now: dt.datetime | None = None, revocations: Iterable[Path] = ()) -> str:
     """The record in plain lines, with what hinders its use today."""
     now = now or dt.datetime.now(dt.UTC)
     who = "synthetic, depicts nobody" if record.kind == "synthetic" else "a person"
+    face = f"described by {record.face.recogniser}" if record.face else "not described; the footage alone decides"
     lines = [
         f"Consent of   {record.person} ({who})",
+        f"Purpose      {record.purpose or 'not stated'}",
         f"For          {', '.join(record.uses)}",
         f"Valid        {record.valid_from:%Y-%m-%d %H:%M} to {record.valid_until:%Y-%m-%d %H:%M} UTC",
+        f"Face         {face}",
         f"Key          {record.public_key or 'none'}",
-        f"State        {_state(record, now)}",
+        f"State        {_state(record, now, revocations)}",
         *(f"Footage      {digest}" for digest in record.sources),
+        f"Digest       {record.digest()}",
     ]
     return "\n".join(lines)
 
 
-def make_key(path: Path) -> Ed25519PrivateKey:
-    """Make the person's signing key and write it to ``path``, readable by its owner only. Never overwrites a key."""
-    path = Path(path)
-    if path.exists():
-        raise ConsentError(f"{path} is there already and is not overwritten. Sign with it, or choose another name.")
-    key = Ed25519PrivateKey.generate()
-    encoding = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    write_private(path, key.private_bytes(*encoding))
-    return key
+def show_file(path: Path, revocations: Iterable[Path] = ()) -> str:
+    """The record in the file ``path`` in plain lines; a revocation beside it counts as well. Raises ConsentError."""
+    return show(load(path), revocations=_places(path, revocations))
 
 
-def load_key(path: Path, password: str | None = None) -> Ed25519PrivateKey:
-    """Read an Ed25519 key (PEM, PKCS#8). Raises ConsentError: missing, damaged, wrong password."""
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise ConsentError(
-            f"The key {path} cannot be read ({error.strerror}). Name the key file, or have one made with --new-key."
-        ) from error
-    try:
-        key = serialization.load_pem_private_key(content, password.encode() if password else None)
-    except (ValueError, TypeError) as error:
-        raise ConsentError(
-            f"{path} holds no key that can be opened: damaged, or a wrong or missing password. Name an Ed25519 PEM key."
-        ) from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ConsentError(f"{path} holds a key of another kind. Name an Ed25519 key, or have one made with --new-key.")
-    return key
+def _places(path: Path, revocations: Iterable[Path]) -> list[Path]:
+    """Where to look for a revocation of the record in the file ``path``."""
+    return [*revocations, *(place for place in [beside(Path(path))] if place.exists())]
 
 
-def _state(record: Consent, now: dt.datetime) -> str:
+def _state(record: Consent, now: dt.datetime, revocations: Iterable[Path]) -> str:
     try:
         verify_signature(record)
+        revoked = revocation_of(record, revocations)
     except ConsentError as error:
         return str(error)
+    if revoked is not None:
+        return f"withdrawn on {revoked.revoked_at:%Y-%m-%d %H:%M} UTC"
     if now < record.valid_from:
         return "signed, not in force yet"
     return "signed, in force" if now < record.valid_until else "signed, expired"
-
-
-def _signed_bytes(record: Consent) -> bytes:
-    return _DOMAIN + _canonical(record.model_dump(mode="json", exclude={"signature"}))
-
-
-def _canonical(content: dict[str, Any]) -> bytes:
-    """One byte string for one content: keys sorted, no spaces, UTF-8."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def _first_problem(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    return f"{place}: {first['msg']}" if place else str(first["msg"])
