@@ -3,8 +3,10 @@
 Everything but the last step happens in the aligned crop, where a face always has the same size: the mask's feathering,
 and Poisson blending (Pérez, Gangnet and Blake 2003) in its membrane form (Farbman et al. 2009): keeping the made face's
 gradients and the frame's colours at the edge means adding the harmonic function that is (frame − face) along the edge.
+Multi-band blending is in `multiband`.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import cv2
@@ -12,7 +14,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-Blend = Literal["feather", "poisson"]
+Blend = Literal["feather", "poisson", "multiband"]
+Grain = Callable[[tuple[int, int]], np.ndarray | None]
 
 _BORDER = 6.0  # pixels within which alpha falls to 0 at the crop's border
 _MEMBRANE_SIZE = 64  # the membrane is smooth, so this grid (px) is enough for any crop
@@ -83,31 +86,55 @@ def _solve_laplace(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return solved
 
 
-def paste(frame: np.ndarray, image: np.ndarray, alpha: np.ndarray, matrix: np.ndarray) -> None:
+def paste(
+    frame: np.ndarray,
+    image: np.ndarray,
+    alpha: np.ndarray,
+    matrix: np.ndarray,
+    added: np.ndarray | None = None,
+    grain: Grain | None = None,
+) -> None:
     """Lay the crop ``image`` over ``frame`` in place.
 
     ``frame`` uint8 (H, W, 3); ``image`` float32 (s, s, 3) in [0, 1]; ``alpha`` float32 (s, s), 0 along its border;
     ``matrix`` (2, 3) takes frame pixels to crop pixels. A crop larger than its place is averaged down first, so that
-    nothing aliases.
+    nothing aliases. ``added`` float32 (s, s, 3), 0 along the border, is added whatever alpha is; ``grain`` gives the
+    noise (h, w, 3) that is added to the face at the frame's own pixels.
     """
-    layer = np.dstack([image, alpha])
-    shrink = min(1.0, 1.0 / float(np.hypot(matrix[0, 0], matrix[1, 0])))
-    side = max(2, round(len(image) * shrink))
-    if side < len(image):
-        layer = cv2.resize(layer, (side, side), interpolation=cv2.INTER_AREA)
-        matrix = scaled(matrix, side / len(image))
-    x0, y0, x1, y1 = _place(matrix, side, frame.shape)
+    x0, y0, x1, y1 = _place(matrix, len(image), frame.shape)
     if x0 >= x1 or y0 >= y1:
         return
     offset = matrix.copy()
     offset[:, 2] += matrix[:, :2] @ (x0, y0)
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    placed = cv2.warpAffine(layer, offset, (x1 - x0, y1 - y0), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    inside = cv2.warpAffine(np.ones((side, side), np.float32), offset, (x1 - x0, y1 - y0), flags=cv2.WARP_INVERSE_MAP)
+    size = (x1 - x0, y1 - y0)
+    placed = _drawn(np.dstack([image, alpha]), offset, size)
+    inside = _drawn(np.ones(image.shape[:2], np.float32), offset, size, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
     cover = (np.clip(placed[:, :, 3], 0, 1) * inside)[:, :, None]
+    face = np.clip(placed[:, :, :3], 0, 1)
+    noise = grain(size[::-1]) if grain is not None else None
+    if noise is not None:
+        face = face + noise
     under = frame[y0:y1, x0:x1].astype(np.float32)
-    mixed = under + cover * (np.clip(placed[:, :, :3], 0, 1) * 255 - under)
-    frame[y0:y1, x0:x1] = np.rint(mixed).astype(np.uint8)
+    mixed = under + cover * (face * 255 - under)
+    if added is not None:
+        mixed += 255 * _drawn(added, offset, size, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
+    frame[y0:y1, x0:x1] = np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
+
+
+def _drawn(
+    crop: np.ndarray,
+    matrix: np.ndarray,
+    size: tuple[int, int],
+    interpolation: int = cv2.INTER_CUBIC,
+    border: int = cv2.BORDER_REPLICATE,
+) -> np.ndarray:
+    """``crop`` (s, s, …) in a picture of ``size`` (width, height), from whose pixels ``matrix`` leads to the crop's."""
+    shrink = min(1.0, 1.0 / float(np.hypot(matrix[0, 0], matrix[1, 0])))
+    side = max(2, round(len(crop) * shrink))
+    if side < len(crop):
+        matrix = scaled(matrix, side / len(crop))
+        crop = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+    return cv2.warpAffine(crop, matrix, size, flags=interpolation | cv2.WARP_INVERSE_MAP, borderMode=border)
 
 
 def scaled(matrix: np.ndarray, factor: float) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Bring the colours of a made face near those of the frame it goes into.
 
-How far is a choice. ``light`` carries over how the frame is lit and most of B's skin stays. The others give the face the
-frame's colours, which hides the seam but paints B's face in A's skin, the wrong answer where the two people differ:
-``mean`` moves the mean in CIE Lab, ``reinhard`` mean and spread (Reinhard et al. 2001, "Color transfer between images"),
-and ``linear``, ``mkl``, ``histogram`` and ``sliced`` are those of `colour_transfer`.
+How far is a choice. ``light`` carries over how the frame is lit and most of B's skin stays. The others give the face
+the frame's colours, which hides the seam but paints B's face in A's skin, the wrong answer where the two people differ:
+``mean`` moves the mean in CIE Lab, ``reinhard`` mean and spread (Reinhard et al. 2001, "Color transfer between
+images"), and ``linear``, ``mkl``, ``histogram`` and ``sliced`` are those of `colour_transfer`.
 
 Looking and recolouring are apart, so that what was seen in several frames can be pooled (`pooled`) and the colours do
 not flicker: `observe` each frame, `recolour` by what was seen around it.
@@ -107,9 +107,7 @@ def observe(image: np.ndarray, target: np.ndarray, mask: np.ndarray, match: Matc
     step = max(1, len(mask) // _SAMPLED)
     inside = mask[::step, ::step] > 0
     weights = mask[::step, ::step][inside]
-    return replace(
-        _NOTHING, face=image[::step, ::step][inside], frame=target[::step, ::step][inside], weights=weights
-    )
+    return replace(_NOTHING, face=image[::step, ::step][inside], frame=target[::step, ::step][inside], weights=weights)
 
 
 def pooled(seen: Sequence[Colours], weights: np.ndarray) -> Colours:
@@ -117,10 +115,11 @@ def pooled(seen: Sequence[Colours], weights: np.ndarray) -> Colours:
     kept = [(colours, weight) for colours, weight in zip(seen, weights, strict=True) if not colours.empty]
     if not kept:
         return _NOTHING
-    total = sum(weight for _, weight in kept)
+    share = np.array([weight for _, weight in kept], np.float32)
+    share /= share.sum()
     return Colours(
-        mean=sum(colours.mean * (weight / total) for colours, weight in kept),
-        shade=sum(colours.shade * np.float32(weight / total) for colours, weight in kept),
+        mean=np.tensordot(share, np.stack([colours.mean for colours, _ in kept]), axes=1),
+        shade=np.tensordot(share, np.stack([colours.shade for colours, _ in kept]), axes=1),
         face=np.concatenate([colours.face for colours, _ in kept]),
         frame=np.concatenate([colours.frame for colours, _ in kept]),
         weights=np.concatenate([colours.weights * weight for colours, weight in kept]),

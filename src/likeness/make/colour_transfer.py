@@ -1,7 +1,7 @@
 """Give one set of colours the distribution of another: four transfers from samples of both.
 
-Each takes samples ``source`` and ``target`` float (n, 3) in [0, 1] with one ``weights`` (n,) for both, and returns a map
-from colours (..., 3) to colours. They paint B's face in A's skin, as every transfer does that knows only the two
+Each takes samples ``source`` and ``target`` float (n, 3) in [0, 1] with one ``weights`` (n,) for both, and returns a
+map from colours (..., 3) to colours. They paint B's face in A's skin, as every transfer does that knows only the two
 distributions; which of them is right depends on how far apart those are.
 
 - ``affine``: the mean and covariance by Cholesky factors, T = L_t L_s⁻¹: the simplest linear map that matches both.

@@ -1,13 +1,13 @@
 """Open a video, picture or sound safely and stream what is in it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from likeness.errors import BadMediaError
+from likeness.errors import BadMediaError, SettingsError
 from likeness.media import pictures, sound, video
 from likeness.media.frame import Frame
 from likeness.media.limits import Limits
@@ -15,6 +15,10 @@ from likeness.media.probe import Kind
 from likeness.media.sniff import PICTURES, LocalFile, sniff
 
 __all__ = ["Clip", "Frame", "Limits", "open_clip"]
+
+
+_LONGEST_SHOWN_S = 1.0  # a cut looks back so far for the frame that is to be seen where it begins
+_SAME_S = 1e-4  # times that are the same but for rounding
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Clip:
     the width. ``kind`` is "video" also for an animated picture. ``rotation`` says by how many degrees clockwise the
     stored frames are turned to stand upright. ``frame_rate`` is the average, frames a second. ``frame_count`` is what
     the file claims, None where it does not say. ``origin`` is the file's own time stamp, in seconds, of time 0.
+    ``part`` is None, or the seconds (from, to) of the file that this is cut to (`cut`); time 0 is then where it begins.
     """
 
     path: Path
@@ -41,6 +46,30 @@ class Clip:
     rotation: int
     origin: Fraction = Fraction(0)
     limits: Limits = field(default_factory=Limits, repr=False)
+    part: tuple[float, float] | None = None
+
+    def cut(self, start_s: float = 0.0, end_s: float | None = None) -> "Clip":
+        """The same file from ``start_s`` up to ``end_s`` (None: its end), sound and pictures alike.
+
+        It begins with the frame that is to be seen at ``start_s``, so that it has a picture from its first moment on.
+        Frames are counted anew. Raises SettingsError where nothing of the clip lies there.
+        """
+        if start_s <= 0 and end_s is None:
+            return self
+        if self.kind != "video":
+            raise SettingsError(f"{self.path} is no video, so no seconds of it can be chosen. Leave them out.")
+        before = (frame.time_s for frame in self.frames(max(start_s - _LONGEST_SHOWN_S, 0.0)))
+        begin_s = None
+        for time_s in before:
+            if begin_s is not None and time_s > start_s + _SAME_S:
+                break
+            begin_s = time_s
+        end_s = self.duration_s if end_s is None else min(end_s, self.duration_s)
+        if begin_s is None or start_s >= self.duration_s or begin_s >= end_s:
+            raise SettingsError(f"{self.path} lasts {self.duration_s:.1f} s. Choose seconds that lie in it.")
+        length_s = end_s - begin_s
+        count = round(length_s * float(self.frame_rate)) if self.frame_rate else None
+        return replace(self, part=(begin_s, end_s), duration_s=length_s, frame_count=count)
 
     @property
     def has_sound(self) -> bool:
@@ -57,6 +86,9 @@ class Clip:
         cannot be relied on. A sound has no frames.
         """
         if self.kind == "sound":
+            return
+        if self.part is not None:
+            yield from self._frames_of_part(*self.part, start_s, end_s)
             return
         file, size = LocalFile(self.path, self.container, self.limits), (self.width, self.height)
         animated = self.container in PICTURES
@@ -76,7 +108,21 @@ class Clip:
         if self.sample_rate is None:
             return
         file = LocalFile(self.path, self.container, self.limits)
-        yield from sound.samples(file, self.origin, self.sample_rate, channels or self.channels or 1)
+        blocks = sound.samples(file, self.origin, self.sample_rate, channels or self.channels or 1)
+        if self.part is None:
+            yield from blocks
+        else:
+            yield from sound.between(blocks, *(round(time_s * self.sample_rate) for time_s in self.part))
+
+    def _frames_of_part(self, begin_s: float, finish_s: float, start_s: float, end_s: float | None) -> Iterator[Frame]:
+        whole = replace(self, part=None)
+        last_s = finish_s if end_s is None else min(finish_s, begin_s + end_s)
+        first = None
+        for frame in whole.frames(begin_s - _SAME_S if begin_s else 0.0, last_s):
+            first = frame.index if first is None else first
+            time_s = max(frame.time_s - begin_s, 0.0)
+            if time_s >= start_s:
+                yield Frame(frame.image, time_s, frame.index - first)
 
 
 def open_clip(path: Path, limits: Limits | None = None) -> Clip:

@@ -66,6 +66,18 @@ def samples(file: LocalFile, origin: Fraction, rate: int, channels: int) -> Iter
             position += len(block)
 
 
+def between(blocks: Iterator[np.ndarray], first: int, end: int) -> Iterator[np.ndarray]:
+    """The samples number ``first`` up to ``end`` of a stream of ``blocks`` (n, channels)."""
+    position = 0
+    for block in blocks:
+        if position >= end:
+            return
+        kept = block[max(first - position, 0) : end - position]
+        if len(kept):
+            yield kept
+        position += len(block)
+
+
 def _stamp(frame: AudioFrame) -> Fraction | None:
     """The file's own time stamp of ``frame`` in seconds."""
     return None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
