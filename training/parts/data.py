@@ -251,7 +251,7 @@ def laid_over(
 
 def shaded(view: np.ndarray, alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """``view`` in the soft shadow of a layer: darker beside it, and nothing else."""
-    moved = np.float32([[1, 0, rng.normal(0, 5)], [0, 1, rng.normal(0, 5)]])
+    moved = np.array([[1, 0, rng.normal(0, 5)], [0, 1, rng.normal(0, 5)]])
     shadow = cv2.GaussianBlur(cv2.warpAffine(alpha, moved, (SIZE, SIZE)), (0, 0), rng.uniform(1, 6))
     return view * (1 - rng.uniform(0.1, 0.6) * shadow[..., None])
 

@@ -11,7 +11,7 @@ than three groups). `hull` is what one has without a network: the landmarks' hul
 import argparse
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -23,6 +23,8 @@ from likeness.files import write_text
 from likeness.progress import tracked
 from training.parts.data import People, Sampler, SampleSettings, load_people, load_photos
 from training.parts.occluders import KINDS
+
+Figures = tuple[float, float, float]  # mean and the ends of its interval
 
 _DRAWS = 2000
 _FOREHEAD = 0.18  # of the face's height, above the brows
@@ -37,7 +39,7 @@ class Counts:
     either: np.ndarray
     groups: np.ndarray
 
-    def iou(self, part: int) -> tuple[float, float, float]:
+    def iou(self, part: int) -> Figures:
         """Of ``part`` with its interval, %."""
         both, either = self.both[:, part], self.either[:, part]
         units = self.groups if len(np.unique(self.groups)) > 2 else np.arange(len(both))
@@ -62,10 +64,12 @@ def measure(segmenter: PartSegmenter, sampler: Sampler) -> tuple[Counts, Counts]
         hull = np.stack([hull_mask(sample.landmarks, (SIZE, SIZE), _FOREHEAD) > 0.5 for sample in samples])
         hulls.append([_counts(np.where(hull, FACE, -1), truth, FACE)])
     groups = sampler.people.groups
-    return tuple(  # type: ignore[return-value]
-        Counts(*np.concatenate([np.transpose(rows, (1, 2, 0)) for rows in kept], axis=1), groups)
-        for kept in (answers, hulls)
-    )
+    return _joined(answers, groups), _joined(hulls, groups)
+
+
+def _joined(batches: list[list[tuple[np.ndarray, np.ndarray]]], groups: np.ndarray) -> Counts:
+    both, either = np.concatenate([np.transpose(batch, (1, 2, 0)) for batch in batches], axis=1)
+    return Counts(both, either, groups)
 
 
 def _counts(said: np.ndarray, truth: np.ndarray, part: int) -> tuple[np.ndarray, np.ndarray]:
@@ -73,19 +77,29 @@ def _counts(said: np.ndarray, truth: np.ndarray, part: int) -> tuple[np.ndarray,
     return (said & truth).sum((1, 2)), (said | truth).sum((1, 2))
 
 
-def evaluate(people: People, photos: list[np.ndarray], segmenter: PartSegmenter, clean: bool) -> list[dict[str, object]]:
+@dataclass(frozen=True)
+class Row:
+    """Figures for one kind of occluder, %: IoU with its interval of each part that there is, that of the hull as face,
+    and the share of all pixels that are wrongly an occluder or not seen to be one."""
+
+    kind: str
+    iou: dict[str, Figures]
+    hull: Figures
+    wrong: float
+
+
+def evaluate(people: People, photos: list[np.ndarray], segmenter: PartSegmenter, clean: bool) -> list[Row]:
     """One row for pictures without an occluder, and one for each kind."""
     base = SampleSettings(second_occluder=0.0, new_backdrop=0.3, spoilt=0.0 if clean else 0.8)
     table = []
     for kind in ("none", *KINDS):
         settings = replace(base, occluded=0.0 if kind == "none" else 1.0)
-        sampler = Sampler(people, None, photos, settings, (kind,))
-        found, hull = measure(segmenter, sampler)
+        found, hull = measure(segmenter, Sampler(people, None, photos, settings, (kind,)))
         ious = {name: found.iou(part) for part, name in enumerate(PARTS)}
         if kind in ("none", "fringe"):
-            ious.pop(PARTS[OCCLUDER])  # there is none: its false share says how much is taken for one
-        false = float(100 * (found.either - found.both)[:, OCCLUDER].sum() / (len(people.images) * SIZE**2))
-        table.append({"covered by": kind, "iou": ious, "hull": hull.iou(0), "wrongly occluder or missed": false})
+            ious.pop(PARTS[OCCLUDER])  # there is none: the share that is wrong says what is taken for one
+        wrong = 100 * (found.either - found.both)[:, OCCLUDER].sum() / (len(people.images) * SIZE**2)
+        table.append(Row(kind, ious, hull.iou(0), float(wrong)))
     return table
 
 
@@ -101,16 +115,16 @@ def main() -> None:
     photos = load_photos(Path(os.environ["LIKENESS_DATA"]), for_evaluation=True)
     table = evaluate(people, photos, PartSegmenter(options.weights), options.clean)
     print(f"{len(people.images)} pictures of {len(np.unique(people.groups))} groups, IoU in %")
-    print("| covered by | " + " | ".join(PARTS) + " | face by hull | occluder wrong or missed, % of pixels |")
+    print("| covered by | " + " | ".join(PARTS) + " | face by hull | occluder wrong, % of pixels |")
     print("|---" * (len(PARTS) + 3) + "|")
     for row in table:
-        cells = [_shown(row["iou"].get(name)) for name in PARTS]  # type: ignore[attr-defined]
-        print(f"| {row['covered by']} | {' | '.join(cells)} | {_shown(row['hull'])} | {row['wrongly occluder or missed']:.2f} |")  # type: ignore[arg-type]
+        cells = [*(_shown(row.iou.get(name)) for name in PARTS), _shown(row.hull), f"{row.wrong:.2f}"]
+        print(f"| {row.kind} | {' | '.join(cells)} |")
     if options.out:
-        write_text(options.out / "face_parts.json", json.dumps(table, indent=1))
+        write_text(options.out / "face_parts.json", json.dumps([asdict(row) for row in table], indent=1))
 
 
-def _shown(figures: tuple[float, float, float] | None) -> str:
+def _shown(figures: Figures | None) -> str:
     return "–" if figures is None else f"{figures[0]:.1f} [{figures[1]:.1f}, {figures[2]:.1f}]"
 
 

@@ -6,6 +6,7 @@ and caps. Each is a few `Layer`s of `SIZE`² pixels, drawn at twice that size an
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -175,7 +176,7 @@ def _thumb(canvas: _Canvas, at: np.ndarray, place: np.ndarray, width: float, rng
 def _bones(canvas: _Canvas, joints: np.ndarray, radius: float, place: np.ndarray) -> None:
     """A capsule along ``joints`` that grows thinner, with creases at its joints and sometimes a nail."""
     part = np.zeros((_FINE, _FINE), np.uint8)
-    for number, (start, end) in enumerate(zip(joints[:-1], joints[1:], strict=True)):
+    for number, (start, end) in enumerate(pairwise(joints)):
         thick = max(1, round(2 * radius * (1 - 0.1 * number)))
         cv2.line(part, _pixel(start), _pixel(end), 255, thick)
     canvas.add(part, radius)
@@ -297,8 +298,8 @@ def _frame(
     inner = np.array([centres[0] + [wide, 0], (centres[0] + centres[1]) / 2 - [0, 0.03], centres[1] - [wide, 0]])
     cv2.polylines(part, [_moved(fit, inner).astype(np.int32)], False, 255, thick, cv2.LINE_AA)
     for centre, side, ear in ((centres[0], -1, 0), (centres[1], 1, 16)):
-        hinge = _moved(fit, centre + [side * wide, -0.01])
-        reach = (2 * landmarks[ear] - hinge) @ (_moved(fit, centre + [side, 0]) - hinge)
+        hinge = _moved(fit, centre + np.array([side * wide, -0.01]))
+        reach = (2 * landmarks[ear] - hinge) @ (_moved(fit, centre + np.array([side, 0.0])) - hinge)
         if reach > 0:  # the ear is on this side of the hinge: the temple is not behind the head
             cv2.line(part, _pixel(hinge), _pixel(2 * landmarks[ear]), 255, thick, cv2.LINE_AA)
     dark = rng.random() < 0.7

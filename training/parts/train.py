@@ -133,7 +133,7 @@ def one_step(state: State, batch: tuple[Tensor, ...], settings: TrainSettings) -
         odds = state.network(inputs)
     loss = loss_of(odds.float(), parts, counts)
     state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
     state.optimizer.step()
     state.step += 1

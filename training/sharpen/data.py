@@ -75,7 +75,7 @@ def sharp_patch(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def softened(sharp: np.ndarray, rng: np.random.Generator, settings: SoftenSettings) -> np.ndarray:
     """``sharp`` uint8 (s, s, 3), s even, as a decoder of half the size might make it: uint8 (s/2, s/2, 3)."""
     side = len(sharp) // TIMES
-    image = sharp.astype(np.float32)
+    image: np.ndarray = sharp.astype(np.float32)
     if rng.random() < settings.coarser_odds:
         few = round(len(sharp) / rng.uniform(*settings.coarser))
         image = cv2.resize(image, (few, few), interpolation=cv2.INTER_AREA)

@@ -3,9 +3,9 @@
     LIKENESS_DATA=… python -m training.sharpen.evaluate PEOPLE [--weights FILE] [--recogniser]
 
 Sharp faces of 128 pixels are made soft in three fixed ways and halved; what comes back is compared with them: PSNR
-(dB), SSIM, and sharpness: the mean strength of the picture's Laplacian as a share of the true one's. Intervals are 95 %,
-of 2,000 bootstrap draws of groups (of portraits). `--recogniser` adds how alike the face stays to the true one in the
-eyes of the recogniser (cosine).
+(dB), SSIM, and sharpness: the mean strength of the picture's Laplacian as a share of the true one's. Intervals are
+95 %, of 2,000 bootstrap draws of groups (of portraits). `--recogniser` adds how alike the face stays to the true one in
+the eyes of the recogniser (cosine).
 """
 
 import argparse

@@ -5,8 +5,8 @@
 
 L1 between the answer and the sharp face, and L1 between their differences of neighbouring pixels: the first keeps
 colours, the second is what sharpness is. No adversary and nothing else that would rather see a plausible face than the
-true one. AdamW, the rate falling along half a cosine over the time allowed; what is kept is the weights' moving average.
-Interrupted, `--resume` goes on with the time left.
+true one. AdamW, the rate falling along half a cosine over the time allowed; what is kept is the weights' moving
+average. Interrupted, `--resume` goes on with the time left.
 """
 
 import argparse
@@ -118,7 +118,7 @@ def one_step(state: State, batch: tuple[Tensor, ...], settings: TrainSettings) -
     made = enlarged + residual.float()
     loss = F.l1_loss(made, sharp) + settings.edges * edge_loss(made, sharp)
     state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
     state.optimizer.step()
     state.step += 1

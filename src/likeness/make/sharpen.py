@@ -1,7 +1,7 @@
 """Twice the resolution for a made face: what a small decoder leaves soft, made as sharp as the frame around it.
 
-A network adds a residual to the bicubic enlargement. It was trained to undo softness alone (recipe in training/sharpen),
-so that it draws edges, lashes and the texture of skin finer and leaves the face itself as it is.
+A network adds a residual to the bicubic enlargement. It was trained to undo softness alone (training/sharpen), so
+that it draws edges, lashes and the texture of skin finer and leaves the face itself as it is.
 """
 
 from importlib import resources
