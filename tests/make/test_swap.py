@@ -1,5 +1,6 @@
 from fractions import Fraction
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,18 +12,23 @@ from likeness.faces.align import TEMPLATE, alignment, apply, warp
 from likeness.faces.hull import hull_mask
 from likeness.files import sha256_of
 from likeness.footage import footage
+from likeness.make.blend import Blend
+from likeness.make.colour import Match
+from likeness.make.composite import Made, face_mask, look, put_back
 from likeness.make.consent import new_consent, save, sign
+from likeness.make.consent_face import BoundFace
 from likeness.make.fit import CROP, view_matrix
 from likeness.make.follow import FacePath, Placed
 from likeness.make.model import WEIGHTS, ModelConfig, SideRecord, SwapModel, centre_crops, write_config, write_tensors
 from likeness.make.recipes import recipe_for
-from likeness.make.swap import Made, Swapper, SwapSettings, face_mask, put_back, swap_clip
+from likeness.make.swap import Swapper, SwapSettings, swap_clip
 from likeness.media.clip import open_clip
 from likeness.media.frame import Frame
 from likeness.media.writer import SoundTrack, write_clip, write_picture
 from likeness.prove.credentials import read
 
 RATE = Fraction(25)
+FACE_OF_B = BoundFace.of(np.eye(1, 128)[0], "recogniser-1", 0.5)
 
 
 class _Unlabelled:
@@ -84,7 +90,8 @@ def model(tmp_path: Path, footage_of_b: Path) -> Path:
 @pytest.fixture
 def consent(tmp_path: Path, footage_of_b: Path) -> Path:
     path = tmp_path / "b.consent.json"
-    save(sign(new_consent("B", [footage_of_b], kind="synthetic"), Ed25519PrivateKey.generate()), path)
+    record = new_consent("B", [footage_of_b], purpose="a test", face=FACE_OF_B, kind="synthetic")
+    save(sign(record, Ed25519PrivateKey.generate()), path)
     return path
 
 
@@ -96,7 +103,7 @@ def test_consent_is_asked_for_before_anything_else(tmp_path: Path, model: Path, 
     with pytest.raises(ConsentError):
         swap_clip(tmp_path / "absent.mp4", model, tmp_path / "absent.json", out)
     unsigned = tmp_path / "unsigned.json"
-    save(new_consent("B", [tmp_path / "b.mp4"]), unsigned)
+    save(new_consent("B", [tmp_path / "b.mp4"], purpose="a test", face=FACE_OF_B), unsigned)
     with pytest.raises(ConsentError, match="not signed"):
         swap_clip(tmp_path / "absent.mp4", model, unsigned, out)
     assert not out.exists()
@@ -166,8 +173,8 @@ def test_batches_change_nothing(model: Path) -> None:
     assert np.abs(one.astype(int) - many).max() <= 3  # sums in another order
 
 
-@pytest.mark.parametrize("blend", ["feather", "poisson"])
-@pytest.mark.parametrize("match", ["none", "mean", "reinhard", "light"])
+@pytest.mark.parametrize("blend", get_args(Blend))
+@pytest.mark.parametrize("match", get_args(Match))
 def test_a_face_put_back_where_it_came_from_changes_nothing(match: str, blend: str) -> None:
     frame = _scenery(0)
     landmarks = _landmarks(45, 25, 70)
@@ -175,14 +182,9 @@ def test_a_face_put_back_where_it_came_from_changes_nothing(match: str, blend: s
     view = 0.78125
     image = centre_crops(warp(frame, matrix, CROP)[None], 128, view)[0].astype(np.float32) / 255
     made = Made(image, np.ones((128, 128), np.float32))
-    placed = frame.copy()
-    put_back(
-        placed,
-        Placed(matrix, apply(matrix, landmarks), np.eye(2, 3)),
-        made,
-        view,
-        SwapSettings(match=match, blend=blend),
-    )
+    placed, settings = frame.copy(), SwapSettings(match=match, blend=blend)
+    place = Placed(matrix, apply(matrix, landmarks), np.eye(2, 3))
+    put_back(placed, look(frame, place, made, view, settings), settings)
     assert np.abs(placed.astype(int) - frame).max() <= 4
 
 
@@ -205,7 +207,8 @@ def test_the_mask_is_the_networks_and_holds_the_frames_own_eyes_and_brows() -> N
     assert mask[70:100, 40:80].min() == 1
     assert mask[120, 64] == 0
     assert face_mask(network, landmarks, "both")[118, 64] == 1
-    assert np.array_equal(face_mask(np.ones_like(network), landmarks, "network"), hull_mask(landmarks, (128, 128)))
+    unlearnt = face_mask(np.ones_like(network), landmarks, "network", learnt=False)
+    assert np.array_equal(unlearnt, hull_mask(landmarks, (128, 128)))
 
 
 def test_an_interrupt_leaves_neither_output_nor_temporary(tmp_path: Path, model: Path) -> None:
