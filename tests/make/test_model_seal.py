@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from likeness.errors import ModelError
-from likeness.make.model import CONFIG, WEIGHTS
+from likeness.make.model import CONFIG, WEIGHTS, ModelConfig, SideRecord, write_config
 from likeness.make.model_seal import SEAL, check_seal, seal
+from likeness.make.recipes import recipe_for
 from likeness.prove.identity import identity_folder, local_identity
 
 
@@ -21,6 +22,15 @@ def folder(tmp_path: Path) -> Path:
     (path / CONFIG).write_text('{"sides": {"b": {"sources": {"b.mp4": "00"}}}}')
     (path / WEIGHTS).write_bytes(bytes(range(256)))
     return path
+
+
+def _config(form: int) -> ModelConfig:
+    side = SideRecord(sources={"b.mp4": "0" * 64}, faces=1, digest="")
+    recipe = recipe_for("light")
+    return ModelConfig(
+        format=form, arch="light", size=recipe.size, coverage=recipe.coverage, iterations=0, heldout_error=None,
+        sides={"a": side, "b": side}, versions={},
+    )  # fmt: skip
 
 
 def _refused(folder: Path) -> str:
@@ -81,7 +91,15 @@ def test_a_damaged_seal_is_refused(folder: Path, content: bytes) -> None:
     assert SEAL in _refused(folder)
 
 
+def test_a_lost_seal_is_refused(folder: Path) -> None:
+    write_config(folder, _config(2))
+    seal(folder)
+    (folder / SEAL).unlink()
+    assert "no seal" in _refused(folder)
+
+
 def test_earlier_models_have_none_and_are_warned_of(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_config(folder, _config(1))
     with caplog.at_level(logging.WARNING):
         check_seal(folder)
     assert "not sealed" in caplog.text

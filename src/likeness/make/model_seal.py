@@ -20,12 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from likeness.errors import CredentialError, ModelError, StorageError
 from likeness.files import sha256_of, storage_error, write_text
 from likeness.make.consent_keys import canonical
-from likeness.make.model import CONFIG, WEIGHTS
+from likeness.make.model import CONFIG, WEIGHTS, read_config
 from likeness.prove.certificates import name_of
 from likeness.prove.identity import local_identity, own_roots
 
 SEAL = "seal.json"
 
+_SEALED_SINCE = 2  # format of the folder
 _DOMAIN = b"likeness model 1\n"  # keeps the signature from being valid for anything else
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -73,16 +74,21 @@ def seal(folder: Path) -> None:
 
 
 def check_seal(folder: Path) -> None:
-    """Raise ModelError where the model in ``folder`` is not what was sealed.
+    """Raise ModelError where the model in ``folder`` is not what was sealed, or has lost its seal.
 
-    A model without a seal (trained by an earlier version) and one that another computer sealed are used with a warning.
+    Models of format 1 never had one; they, and those that another computer sealed, are used with a warning.
     """
     folder = Path(folder)
     path = folder / SEAL
     if not path.exists():
+        if read_config(folder).format >= _SEALED_SINCE:
+            raise ModelError(
+                f"The model in {folder} has no seal, so whose face it makes is not certain. "
+                "Resume its training for a moment to have it sealed, or restore the folder as it was."
+            )
         log.warning(
-            "The model in %s is not sealed, so whose face it makes rests on its %s alone. Resume its training for a "
-            "moment to have it sealed.",
+            "The model in %s was trained by an earlier Likeness and is not sealed, so whose face it makes rests on its "
+            "%s alone. Resume its training for a moment to have it sealed.",
             folder,
             CONFIG,
         )
