@@ -1,8 +1,8 @@
 """What the parts network learns from: filmed people with exact masks, covered in many ways; and real portraits.
 
 People come from training/people, split by group: groups whose number is 24 modulo 25 are for evaluation. Portraits have
-no masks; on them only what surely is face counts, inside the landmarks' hull and away from the eyes, where glasses may
-be, besides the occluders that are drawn on. Photographs lend surfaces and backgrounds; the test half is for evaluation.
+no masks; what surely is face on them, inside the landmarks' hull and away from the eyes, where glasses may be, counts
+as such, and what surely is none, well outside, as background or hair; the rest does not count. Photographs lend surfaces and backgrounds; the test half is for evaluation.
 
 Of the actors' hair, that on the scalp is hair; a beard is face, since a made face brings its own: for actors with a
 beard, hair below the eyes and inside the slightly grown hull of the landmarks.
@@ -32,7 +32,10 @@ _PORTRAIT_FACE_PX = 130.0
 _BEARDS = ("moustache", "goatee", "full")
 _BEARD_GROWTH = 1.12  # of the hull: hairs stand off the skin
 _SURE = 0.93  # of a portrait's hull: the jaw's landmarks are not exact
-_BACKDROP = 4  # a fifth plane beside the four parts, which background may be exchanged on
+_DARK = 0.7  # opacity of a lens, or of any occluder, that hides what is behind
+_FAR = 1.35  # of it: ears and hairline lie closer
+_BACKDROP = 4  # of the background of actors, what may be exchanged
+EITHER = 4  # a fifth plane beside the four parts: background or hair, nobody knows which
 _PHOTO_PX = 256
 
 # Which part each `Part` of the actors belongs to.
@@ -77,12 +80,11 @@ class Portraits:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """``image`` uint8 (128, 128, 3); ``parts`` float32 (4, 128, 128) shares that add up to 1; ``counts`` float32
-    (128, 128), 0 where nobody knows; ``landmarks`` (68, 2) pixels."""
+    """``image`` uint8 (128, 128, 3); ``parts`` float32 (5, 128, 128): shares of each pixel that are one of PARTS, or
+    EITHER background or hair; they add up to 1, or to 0 where nobody knows; ``landmarks`` (68, 2) pixels."""
 
     image: np.ndarray
     parts: np.ndarray
-    counts: np.ndarray
     landmarks: np.ndarray
 
 
@@ -161,19 +163,21 @@ class Sampler:
         """Actor's picture ``row``, covered, lit and spoilt at random."""
         image, landmarks = self.people.images[row], self.people.landmarks[row]
         matrix = self._placed(landmarks, rng)
-        shares = [np.where(self.people.parts[row] == part, np.uint8(255), np.uint8(0)) for part in (FACE, HAIR, 4)]
+        shares = [
+            np.where(self.people.parts[row] == part, np.uint8(255), np.uint8(0)) for part in (FACE, HAIR, _BACKDROP)
+        ]
         planes = cv2.warpAffine(
             np.stack(shares, -1), matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         ).astype(np.float32) / np.float32(255)  # fmt: skip
         face, hair, backdrop = (planes[..., plane] for plane in range(3))
-        parts = np.stack([1 - face - hair, face, hair, np.zeros_like(face)])
+        parts = np.stack([1 - face - hair, face, hair, np.zeros_like(face), np.zeros_like(face)])
         view = _seen(image, matrix).astype(np.float32)
         if rng.random() < self.settings.new_backdrop:
             view += backdrop[..., None] * (self._surface(rng) - view)
-        return self._finished(view, parts, np.ones_like(face), apply(matrix, landmarks), rng)
+        return self._finished(view, parts, apply(matrix, landmarks), rng)
 
     def of_portrait(self, row: int, rng: np.random.Generator) -> Sample:
-        """A real face, of which only the sure part counts."""
+        """A real face, of which only the sure parts count."""
         assert self.portraits is not None
         image, landmarks = self.portraits.images[row], self.portraits.landmarks[row]
         matrix = self._placed(landmarks, rng)
@@ -185,9 +189,11 @@ class Sampler:
             np.interp(level, TEMPLATE[[27, 33], 1], places[[27, 33], 1]) for level in (eyes - 0.2, eyes + 0.16)
         )
         sure[int(max(low - 0.1 * SIZE, 0)) : int(high)] = 0
-        parts = np.zeros((len(PARTS), SIZE, SIZE), np.float32)
-        parts[FACE] = 1
-        return self._finished(_seen(image, matrix).astype(np.float32), parts, sure, places, rng)
+        parts = np.zeros((len(PARTS) + 1, SIZE, SIZE), np.float32)
+        parts[FACE] = sure
+        parts[EITHER] = 1 - hull_mask(middle + _FAR * (places - middle), (SIZE, SIZE), forehead=0.3)
+        parts[EITHER, : int(max(places[[36, 45], 1].min(), 0))] = 0  # foreheads may be high
+        return self._finished(_seen(image, matrix).astype(np.float32), parts, places, rng)
 
     def _placed(self, landmarks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The alignment by inexact landmarks, further moved by a little."""
@@ -206,11 +212,9 @@ class Sampler:
         top, left = (int(rng.integers(0, extent - side + 1)) for extent in photo.shape[:2])
         return cv2.resize(photo[top : top + side, left : left + side], (SIZE, SIZE)).astype(np.float32)
 
-    def _finished(
-        self, view: np.ndarray, parts: np.ndarray, counts: np.ndarray, places: np.ndarray, rng: np.random.Generator
-    ) -> Sample:
+    def _finished(self, view: np.ndarray, parts: np.ndarray, places: np.ndarray, rng: np.random.Generator) -> Sample:
         if rng.random() < 0.5:
-            view, parts, counts = view[:, ::-1], parts[..., ::-1], counts[:, ::-1]
+            view, parts = view[:, ::-1], parts[..., ::-1]
             places = (np.array([SIZE - 1.0, 0]) + places * [-1, 1])[MIRROR]
         if rng.random() < self.settings.occluded:
             subject = self._subject(view, parts, places, rng)
@@ -218,11 +222,11 @@ class Sampler:
                 for layer in occluder(str(rng.choice(self.kinds)), subject, rng):
                     if number == 0 and rng.random() < self.settings.shadow:
                         view = shaded(view, layer.alpha, rng)
-                    view, parts, counts = laid_over(view, parts, counts, layer)
+                    view, parts = laid_over(view, parts, layer)
         image = np.clip(view, 0, 255).astype(np.uint8)
         if rng.random() < self.settings.spoilt:
             image = spoil(image, rng)
-        return Sample(*(np.ascontiguousarray(array) for array in (image, parts, counts, places)))
+        return Sample(*(np.ascontiguousarray(array) for array in (image, parts, places)))
 
     def _subject(
         self, view: np.ndarray, parts: np.ndarray, places: np.ndarray, rng: np.random.Generator
@@ -235,18 +239,17 @@ class Sampler:
         return Subject(places, skin, hair, self.photos[rng.integers(len(self.photos))])
 
 
-def laid_over(
-    view: np.ndarray, parts: np.ndarray, counts: np.ndarray, layer: Layer
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Picture, shares of parts and what is known, after ``layer`` was put in front."""
+def laid_over(view: np.ndarray, parts: np.ndarray, layer: Layer) -> tuple[np.ndarray, np.ndarray]:
+    """Picture and parts after ``layer`` was put in front. What was not known stays so: where portraits are unknown an
+    occluder would be the only answer ever given, and be learned as that."""
     alpha = layer.alpha
     view = view + alpha[..., None] * (layer.colour - view)
     if layer.part is None:
-        return view, parts, counts
-    cover = np.zeros((len(PARTS), 1, 1), np.float32)
-    cover[layer.part] = 1
-    covered = np.minimum(1, alpha / np.float32(0.7)) if layer.part == OCCLUDER else alpha
-    return view, parts + covered * (cover - parts), np.maximum(counts, covered)
+        return view, parts
+    known = np.zeros_like(parts)
+    known[layer.part] = parts.sum(0)
+    covered = np.minimum(1, alpha / np.float32(_DARK)) if layer.part == OCCLUDER else alpha
+    return view, parts + covered * (known - parts)
 
 
 def shaded(view: np.ndarray, alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -21,12 +21,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from likeness.faces.parts import BACKGROUND, HAIR
 from likeness.files import atomic_write
 from likeness.progress import progress
 from training.parts.data import Sampler, SampleSettings, load_people, load_photos, load_real
 from training.parts.network import PartsNetwork
 
-_WEIGHTS = torch.tensor([0.7, 1.0, 1.2, 1.5])  # of the parts: the rare ones would be given up first
+_WEIGHTS = torch.tensor([0.7, 1.0, 1.1, 1.3, 0.7])  # of the parts: the rare ones would be given up first
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,13 @@ class State:
     spent_s: float = 0.0
 
 
-def loss_of(odds: Tensor, parts: Tensor, counts: Tensor) -> Tensor:
-    """Weighted cross entropy of log-odds (n, 4, h, w) against shares (n, 4, h, w), where ``counts`` (n, h, w)."""
-    weighted = parts * _WEIGHTS[:, None, None]
-    return -(weighted * F.log_softmax(odds, 1) * counts[:, None]).sum() / counts.sum().clamp_min(1)
+def loss_of(odds: Tensor, parts: Tensor) -> Tensor:
+    """Weighted cross entropy of log-odds (n, 4, h, w) against shares (n, 5, h, w), the last of which is met by any
+    mixture of background and hair; where all are 0, nothing is asked."""
+    logs = F.log_softmax(odds, 1)
+    either = torch.logaddexp(logs[:, BACKGROUND], logs[:, HAIR])
+    answers = torch.cat([logs, either[:, None]], 1)
+    return -(parts * _WEIGHTS[:, None, None] * answers).sum() / parts.sum().clamp_min(1)
 
 
 def batches(
@@ -77,11 +81,14 @@ def batches(
             yield ready
 
 
-def train(run: Path, people: Path, data: Path, settings: TrainSettings, resume: bool) -> None:
+def train(run: Path, people: Path, data: Path, settings: TrainSettings, resume: bool, start: Path | None) -> None:
     """Train into ``run``: ``network.pt``, overwritten as it goes, and ``log.csv``."""
     torch.manual_seed(settings.seed)
     cv2.setNumThreads(1)
     state = _begin(run / "network.pt", settings, resume)
+    if start is not None and state.step == 0:
+        for network in (state.network, state.average):
+            network.load_state_dict(torch.load(start / "network.pt", weights_only=True)["network"])
     sampler = Sampler(
         load_people(people, for_evaluation=False),
         load_real(data),
@@ -91,7 +98,7 @@ def train(run: Path, people: Path, data: Path, settings: TrainSettings, resume: 
 
     def draw(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         sample = sampler.draw(rng)
-        return sample.image, sample.parts, sample.counts
+        return sample.image, sample.parts
 
     run.mkdir(parents=True, exist_ok=True)
     source = batches(draw, settings.batch, np.random.default_rng((settings.seed, state.step)))
@@ -123,7 +130,7 @@ def _until_the_end(run: Path, state: State, source: Iterator[tuple[Tensor, ...]]
 
 def one_step(state: State, batch: tuple[Tensor, ...], settings: TrainSettings) -> float:
     """One batch, one step of the optimizer; returns the loss."""
-    images, parts, counts = batch
+    images, parts = batch
     share = state.spent_s / (settings.minutes * 60)
     rate = min(1.0, (state.step + 1) / settings.warm_up) * (0.5 * (1 + np.cos(np.pi * min(share, 1.0))) + 0.005)
     for group in state.optimizer.param_groups:
@@ -131,13 +138,13 @@ def one_step(state: State, batch: tuple[Tensor, ...], settings: TrainSettings) -
     inputs = (images.permute(0, 3, 1, 2).float() / 255).contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
         odds = state.network(inputs)
-    loss = loss_of(odds.float(), parts, counts)
+    loss = loss_of(odds.float(), parts)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
     state.optimizer.step()
     state.step += 1
-    keep = min(settings.averaging, 1 - 1 / (state.step + 1))
+    keep = min(settings.averaging, (state.step + 1) / (state.step + 10))
     with torch.no_grad():
         for mean, parameter in zip(state.average.parameters(), state.network.parameters(), strict=True):
             mean.lerp_(parameter, 1 - keep)
@@ -174,12 +181,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("people", type=Path, help="a folder that training.people.film wrote")
     parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--start-from", type=Path, help="a run whose network is the start")
     parser.add_argument("--resume", action="store_true")
     for setting in fields(TrainSettings):
         parser.add_argument(f"--{setting.name.replace('_', '-')}", type=type(setting.default), default=setting.default)
     arguments = vars(parser.parse_args())
-    people, run, resume = (arguments.pop(name) for name in ("people", "out", "resume"))
-    train(run, people, Path(os.environ["LIKENESS_DATA"]), TrainSettings(**arguments), resume)
+    people, run, resume, start = (arguments.pop(name) for name in ("people", "out", "resume", "start_from"))
+    train(run, people, Path(os.environ["LIKENESS_DATA"]), TrainSettings(**arguments), resume, start)
 
 
 if __name__ == "__main__":

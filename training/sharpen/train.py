@@ -122,7 +122,7 @@ def one_step(state: State, batch: tuple[Tensor, ...], settings: TrainSettings) -
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
     state.optimizer.step()
     state.step += 1
-    keep = min(settings.averaging, 1 - 1 / (state.step + 1))
+    keep = min(settings.averaging, (state.step + 1) / (state.step + 10))
     with torch.no_grad():
         for mean, parameter in zip(state.average.parameters(), state.network.parameters(), strict=True):
             mean.lerp_(parameter, 1 - keep)
