@@ -2,7 +2,8 @@
 
 People come from training/people, split by group: groups whose number is 24 modulo 25 are for evaluation. Portraits have
 no masks; what surely is face on them, inside the landmarks' hull and away from the eyes, where glasses may be, counts
-as such, and what surely is none, well outside, as background or hair; the rest does not count. Photographs lend surfaces and backgrounds; the test half is for evaluation.
+as such, and what surely is none, well outside, as background or hair; the rest does not count. Photographs lend
+surfaces and backgrounds; the test half is for evaluation.
 
 Of the actors' hair, that on the scalp is hair; a beard is face, since a made face brings its own: for actors with a
 beard, hair below the eyes and inside the slightly grown hull of the landmarks.
