@@ -57,19 +57,28 @@ class Faces:
 
 def load_faces(folder: Path, crop: int, device: torch.device, split: SplitSettings | None = None) -> Faces:
     """Read a face set for training, at ``crop`` pixels a side. Raises FaceSetError where too few faces are left."""
+    return faces_of(open_faces(folder), crop, device, split)
+
+
+def open_faces(folder: Path) -> FaceSet:
+    """The face set in ``folder``, its pictures not yet read. Raises FaceSetError where too few faces are left."""
     faces = FaceSet.load(folder)
-    count = len(faces)
-    if count < MIN_FACES:
+    if len(faces) < MIN_FACES:
         raise FaceSetError(
-            f"{folder} holds {count} faces, and training needs at least {MIN_FACES}. Extract more of this person."
+            f"{folder} holds {len(faces)} faces, and training needs at least {MIN_FACES}. Extract more of this person."
         )
+    return faces
+
+
+def faces_of(faces: FaceSet, crop: int, device: torch.device, split: SplitSettings | None = None) -> Faces:
+    """The pictures of ``faces`` for training, at ``crop`` pixels a side."""
     # pixel i of a crop covers [i, i + 1) of its side, so its centre moves with the half pixel
     landmarks = (faces.landmarks_in_crop + 0.5) * (crop / CROP_SIZE) - 0.5
     colours = torch.from_numpy(faces.crops(crop)).permute(0, 3, 1, 2).contiguous()
     parts = torch.from_numpy(np.stack([face_parts(points, crop) for points in landmarks]))
     sources, times_s = faces.rows.column("source").to_pylist(), faces.rows.column("time_s").to_numpy()
     learnt, heldout = split_by_time(sources, times_s, split or SplitSettings())
-    record = SideRecord(sources=dict(faces.sources), faces=count, digest=_digest(faces))
+    record = SideRecord(sources=dict(faces.sources), faces=len(faces), digest=_digest(faces))
     return Faces(
         Crops(colours.to(device), parts.to(device)), torch.from_numpy(learnt), torch.from_numpy(heldout), record
     )

@@ -27,21 +27,26 @@ class Progress:
     entries: list[Entry] = field(default_factory=list)
 
 
-def save_checkpoint(
-    folder: Path, progress: Progress, network: nn.Module, averaged: nn.Module, optimizer: torch.optim.Optimizer
-) -> None:
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The tensors of a training, by the names that the file has them under: networks, and optimisers with moments."""
+
+    modules: dict[str, nn.Module]
+    optimizers: dict[str, torch.optim.Optimizer]
+
+
+def save_checkpoint(folder: Path, progress: Progress, parts: Parts) -> None:
     """Write all that resuming needs into one file, atomically; raises StorageError and keeps the last one."""
-    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-    if averaged is not network:
-        tensors |= {f"averaged.{name}": tensor for name, tensor in averaged.state_dict().items()}
-    for number, moments in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in moments.items()}
+    tensors: dict[str, Tensor] = {}
+    for name, module in parts.modules.items():
+        tensors |= {f"{name}.{key}": tensor for key, tensor in module.state_dict().items()}
+    for name, optimizer in parts.optimizers.items():
+        for number, moments in optimizer.state_dict()["state"].items():
+            tensors |= {f"{name}.{number}.{key}": tensor for key, tensor in moments.items()}
     write_tensors(folder / RESUME, tensors, {_STATE_KEY: json.dumps(asdict(progress))})
 
 
-def load_checkpoint(
-    folder: Path, network: nn.Module, averaged: nn.Module, optimizer: torch.optim.Optimizer
-) -> Progress:
+def load_checkpoint(folder: Path, parts: Parts) -> Progress:
     """Put the saved tensors into place and return the saved progress; raises ModelError where that is impossible."""
     path = folder / RESUME
     if not path.is_file():
@@ -50,10 +55,10 @@ def load_checkpoint(
         with safe_open(path, framework="pt") as stored:
             progress = _progress(json.loads((stored.metadata() or {})[_STATE_KEY]))
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a dict)
-        network.load_state_dict(_below("network.", tensors))
-        if averaged is not network:
-            averaged.load_state_dict(_below("averaged.", tensors))
-        _restore_moments(optimizer, _below("optimizer.", tensors))
+        for name, module in parts.modules.items():
+            module.load_state_dict(_below(f"{name}.", tensors))
+        for name, optimizer in parts.optimizers.items():
+            _restore_moments(optimizer, _below(f"{name}.", tensors))
     except (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError, safetensors.SafetensorError) as error:
         raise ModelError(f"{path} is damaged, so training cannot be resumed. Train into a new folder.") from error
     return progress

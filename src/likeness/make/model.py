@@ -14,14 +14,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from likeness.errors import ModelError
+from likeness.errors import ModelError, SettingsError
 from likeness.faces.align import COVERAGE, warp
 from likeness.files import atomic_write, storage_error, write_text
 from likeness.make.compute import autocast, pick_device
-from likeness.make.networks.autoencoder import SharedEncoderAutoencoder, Side
-from likeness.make.recipes import Architecture, recipe_for
+from likeness.make.networks.autoencoder import Side, SwapNetwork
+from likeness.make.recipes import Architecture, Recipe, recipe_for
 
-FORMAT = 1  # of the folder; later versions read earlier ones
+FORMAT = 2  # of the folder; later versions read earlier ones
 CONFIG, WEIGHTS, RESUME = "config.json", "model.safetensors", "resume.safetensors"
 HISTORY, CURVES, PREVIEW = "history.csv", "losses.png", "preview.png"
 
@@ -31,18 +31,24 @@ _BATCH = 32  # faces decoded together
 
 
 class SideRecord(BaseModel):
-    """Whose faces one decoder learnt: SHA-256 of the footage by name, and of the face set as ``digest``."""
+    """Whose faces one decoder learnt: SHA-256 of the footage by name, and of the face set as ``digest``.
+
+    ``face`` is the mean embedding of these faces, a unit vector, by the recogniser of that name (`faces.identity`);
+    both are None in models of format 1.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     sources: dict[str, str]
     faces: int
     digest: str
+    face: list[float] | None = None
+    recogniser: str | None = None
 
 
 class ModelConfig(BaseModel):
     """What config.json says. ``size`` px and ``coverage`` (see `faces.align`) of the faces that the model takes and
-    makes."""
+    makes; ``published``: whether the network has the published widths where ours are smaller."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,6 +60,7 @@ class ModelConfig(BaseModel):
     heldout_error: float | None
     sides: dict[Side, SideRecord]
     versions: dict[str, str]
+    published: bool = False
 
     @field_validator("sides")
     @classmethod
@@ -70,18 +77,14 @@ class SwapModel:
     takes. What it makes of a face set's crop shows the middle ``view`` of that crop.
     """
 
-    def __init__(self, config: ModelConfig, network: SharedEncoderAutoencoder, device: torch.device) -> None:
+    def __init__(self, config: ModelConfig, network: SwapNetwork, device: torch.device) -> None:
         self.config, self.network, self.device = config, network, device
 
     @classmethod
     def load(cls, folder: Path) -> "SwapModel":
         """Open a model folder; raises ModelError where it is missing, damaged or of a newer version of Likeness."""
         config = read_config(folder)
-        device, recipe = pick_device(), recipe_for(config.arch)
-        if (config.size, config.coverage) != (recipe.size, recipe.coverage):
-            raise ModelError(
-                f"{Path(folder) / CONFIG} does not describe a model of kind '{config.arch}'. Train it again."
-            )
+        device, recipe = pick_device(), recipe_of(config, folder)
         network = recipe.build()
         try:
             network.load_state_dict(load_file(Path(folder) / WEIGHTS))
@@ -103,6 +106,12 @@ class SwapModel:
     def view(self) -> float:
         """The middle part of a face set's crop that the model sees and makes."""
         return COVERAGE / self.coverage
+
+    def face(self, side: Side) -> np.ndarray | None:
+        """The mean embedding float32 (d,) of the faces that ``side`` learnt, as the recogniser named in the config's
+        side sees them; None in models of format 1."""
+        face = self.config.sides[side].face
+        return None if face is None else np.array(face, np.float32)
 
     def sources(self, side: Side) -> dict[str, str]:
         """SHA-256 by name of the footage that ``side``'s decoder learnt from: what a consent record must cover."""
@@ -152,6 +161,17 @@ def centre_crops(crops: np.ndarray, size: int, view: float) -> np.ndarray:
     shift = (size - 1) / 2 - scale * (side - 1) / 2
     matrix = np.array([[scale, 0, shift], [0, scale, shift]])
     return np.stack([warp(crop, matrix, size) for crop in crops])
+
+
+def recipe_of(config: ModelConfig, folder: Path) -> Recipe:
+    """The recipe of the model in ``folder``; raises ModelError where there is none such."""
+    try:
+        recipe = recipe_for(config.arch, config.size, config.published)
+    except SettingsError:
+        recipe = None
+    if recipe is None or config.coverage != recipe.coverage:
+        raise ModelError(f"{Path(folder) / CONFIG} does not describe a model of kind '{config.arch}'. Train it again.")
+    return recipe
 
 
 def read_config(folder: Path) -> ModelConfig:

@@ -1,16 +1,27 @@
 """How each architecture is trained: every number of a recipe in one place."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
-from likeness.faces.align import COVERAGE
-from likeness.make.losses import LossSettings
-from likeness.make.networks import light, original
-from likeness.make.networks.autoencoder import SharedEncoderAutoencoder
-from likeness.make.warp import WarpSettings
+from torch import nn
 
-Architecture = Literal["original", "light"]
+from likeness.errors import SettingsError
+from likeness.faces.align import COVERAGE
+from likeness.faces.faceset import CROP_SIZE
+from likeness.make.losses import LossSettings
+from likeness.make.networks import discriminator, gan, liae, light, original
+from likeness.make.networks.autoencoder import SwapNetwork
+from likeness.make.phases import Phase, phase_at
+from likeness.make.warp import PART_STEP, WarpSettings
+
+Architecture = Literal["original", "light", "gan", "liae"]
+SIZES = {"original": (64,), "light": (64, 128, 256), "gan": (64, 128, 256), "liae": (64, 128, 256)}  # pixels
+DEFAULT_SIZE = {"original": original.SIZE, "light": light.SIZE, "gan": gan.SIZE, "liae": liae.SIZE}
+
+_COVERAGE = 0.8  # of all but the original: with room for brow, chin and cheeks around the features
 
 
 @dataclass(frozen=True)
@@ -19,20 +30,24 @@ class Recipe:
 
     ``size`` in pixels is what the network sees and makes; ``coverage`` is the part of it that the mean face's unit
     square takes (`faces.align`). ``crop`` is the side in pixels at which crops are kept for warping. ``batch`` counts
-    faces a side. ``averaging`` is the decay of the running mean of weights that is evaluated and used for swaps; 0 uses
-    the last weights. ``decay`` lowers the learning rate along a half cosine over the budget, down to ``final_rate`` of
-    it.
+    faces a side. ``phases`` are what is minimised and when, in order of their starts, the first at 0; without a budget
+    a training goes through them in ``iterations``. ``critic`` builds the discriminators, one a side, where a phase is
+    adversarial; they learn at ``critic_rate``. ``averaging`` is the decay of the running mean of weights that is
+    evaluated and used for swaps; 0 uses the last weights. ``decay`` lowers the learning rate along a half cosine over
+    the budget, down to ``final_rate`` of it.
     """
 
-    build: Callable[[], SharedEncoderAutoencoder]
+    build: Callable[[], SwapNetwork]
     size: int
     coverage: float
     crop: int
     batch: int
     learning_rate: float
     betas: tuple[float, float]
-    warp: WarpSettings
-    losses: LossSettings
+    phases: tuple[Phase, ...]
+    iterations: int = 40_000
+    critic: Callable[[], nn.ModuleDict] | None = None
+    critic_rate: float = 0.0
     averaging: float = 0.0
     warmup: int = 0  # iterations of linear rise of the learning rate
     decay: bool = False
@@ -43,37 +58,129 @@ class Recipe:
         """The part of a face set's crop that the network sees."""
         return COVERAGE / self.coverage
 
+    @property
+    def losses(self) -> LossSettings:
+        """What the first phase minimises."""
+        return self.phases[0].losses
 
-def recipe_for(arch: Architecture) -> Recipe:
-    """The recipe of ``arch``.
+    @property
+    def warp(self) -> WarpSettings:
+        """How the first phase disturbs faces."""
+        return self.phases[0].warp
+
+    def phase(self, iteration: int, done: float | None) -> Phase:
+        """The phase of ``iteration``, ``done`` being the part of the budget that is spent, None where there is none."""
+        return phase_at(self.phases, iteration / self.iterations if done is None else done)
+
+    def uses(self, term: str) -> bool:
+        """Whether any phase gives weight to ``term`` of the losses."""
+        return any(getattr(phase.losses, term) for phase in self.phases)
+
+
+def recipe_for(arch: Architecture, size: int | None = None, published: bool = False) -> Recipe:
+    """The recipe of ``arch`` for faces of ``size`` pixels, by default the architecture's own (`DEFAULT_SIZE`).
 
     ``original`` is the 2018 recipe: mean absolute error, Adam 5e-5 with β₁ 0.5, rotation ±10°, zoom ±5 %, shift ±5 %,
     flip 0.4, and a 5×5 grid over the middle 160 of 256 pixels moved by N(0, 5 px). ``light`` is ours, tuned for held-
-    out quality per minute on two CPU cores.
+    out quality per minute on two CPU cores. ``gan`` has the weights and the schedule of faceswap-GAN v2.2, ``liae``
+    those of DeepFaceLab; ``published`` gives these two their published widths, without it they have ours. Raises
+    SettingsError for sizes and widths that an architecture has not got.
     """
-    if arch == "original":
-        return Recipe(
-            build=original.Original,
-            size=original.SIZE,
-            coverage=1.0,
-            crop=256,
-            batch=16,
-            learning_rate=5e-5,
-            betas=(0.5, 0.999),
-            warp=WarpSettings(),
-            losses=LossSettings(),
-        )
+    size = size or DEFAULT_SIZE[arch]
+    if size not in SIZES[arch]:
+        sizes = ", ".join(map(str, SIZES[arch]))
+        raise SettingsError(f"'{arch}' makes faces of {sizes} pixels. Choose one of these with --size.")
+    if published and arch == "light":
+        raise SettingsError("'light' is our own and has no published widths. Leave --published out.")
+    recipes = {"original": _original, "light": _light, "gan": _gan, "liae": _liae}
+    return recipes[arch](size, published)
+
+
+def _original(size: int, _published: bool) -> Recipe:
     return Recipe(
-        build=light.Light,
-        size=light.SIZE,
-        coverage=0.8,
-        crop=164,
+        build=original.Original,
+        size=size,
+        coverage=1.0,
+        crop=256,
+        batch=16,
+        learning_rate=5e-5,
+        betas=(0.5, 0.999),
+        phases=(Phase(0.0, LossSettings()),),
+    )
+
+
+def _light(size: int, _published: bool) -> Recipe:
+    return Recipe(
+        build=partial(light.Light, size),
+        size=size,
+        coverage=_COVERAGE,
+        crop=_crop(size),
         batch=16,
         learning_rate=1e-3,
         betas=(0.9, 0.99),
-        warp=WarpSettings(flip=0.0),
-        losses=LossSettings(face=0.85, gradient=0.5, mask=0.1),
+        phases=(Phase(0.0, LossSettings(face=0.85, gradient=0.5, mask=0.1), WarpSettings(flip=0.0)),),
         averaging=0.998,
         warmup=50,
         decay=True,
     )
+
+
+def _gan(size: int, published: bool) -> Recipe:
+    """faceswap-GAN v2.2: Adam 1e-4 and 2e-4 with β₁ 0.5, batch 8; the perceptual loss from 20 %, the mask's hinge from
+    30 % of 40 000 iterations. Ours are the running mean and the mask term, without which α is no face for long."""
+    first = LossSettings(gradient=0.1, features=30.0, mask=0.1, adversarial=0.1, alpha_variation=0.1)
+    perceptual = replace(first, perceptual=1.0)
+    masked = replace(perceptual, alpha_hinge=0.1, alpha_mean=0.01)
+    warp = WarpSettings(flip=0.0)
+    width = {"width": gan.PUBLISHED_WIDTH} if published else {}
+    critic_width = discriminator.PUBLISHED_WIDTH if published else discriminator.WIDTH
+    return Recipe(
+        build=partial(gan.Gan, size, **width),
+        size=size,
+        coverage=_COVERAGE,
+        crop=_crop(size),
+        batch=8,
+        learning_rate=1e-4,
+        betas=(0.5, 0.999),
+        phases=(
+            Phase(0.0, first, warp, name="adversarial"),
+            Phase(0.2, perceptual, warp, name="perceptual"),
+            Phase(0.3, masked, warp, name="mask"),
+        ),
+        critic=partial(discriminator.discriminators, size, critic_width),
+        critic_rate=2e-4,
+        averaging=0.998,
+    )
+
+
+def _liae(size: int, published: bool) -> Recipe:
+    """DeepFaceLab: 10·DSSIM + 10·MSE + the mask's error; warp on, learning-rate dropout, warp off, GAN (power 0.1).
+    Its RMSprop is Adam here, and its U-Net discriminator the one of `gan`, which sees the picture alone."""
+    losses = LossSettings(pixel=0.0, square=10.0, dssim=10.0, face=0.5, features=3.0, mask=1.0)
+    warp = WarpSettings(flip=0.0)
+    still = replace(warp, grid_noise=0.0)
+    critic_width = discriminator.PUBLISHED_WIDTH if published else discriminator.WIDTH
+    return Recipe(
+        build=partial(liae.Liae, size, liae.PUBLISHED_WIDTHS if published else liae.WIDTHS),
+        size=size,
+        coverage=_COVERAGE,
+        crop=_crop(size),
+        batch=8,
+        learning_rate=2e-4,
+        betas=(0.9, 0.999),
+        phases=(
+            Phase(0.0, losses, warp, name="warp on"),
+            Phase(0.6, losses, warp, rate_dropout=0.7, name="learning-rate dropout"),
+            Phase(0.75, losses, still, rate_dropout=0.7, name="warp off"),
+            Phase(0.9, replace(losses, adversarial=0.1), still, rate_dropout=0.7, name="adversarial"),
+        ),
+        critic=partial(discriminator.discriminators, size, critic_width, conditional=False),
+        critic_rate=2e-4,
+        averaging=0.998,
+        warmup=50,
+    )
+
+
+def _crop(size: int) -> int:
+    """Side at which crops are kept: the view's pixels are then those of the network, as far as there are so many."""
+    return min(CROP_SIZE, PART_STEP * math.ceil(size * _COVERAGE / COVERAGE / PART_STEP))
