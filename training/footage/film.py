@@ -1,6 +1,10 @@
 """Film the clips that the package ships: `src/likeness/footage`.
 
     LIKENESS_DATA=… python training/footage/film.py -o src/likeness/footage
+    python training/footage/film.py -o src/likeness/footage --consents-only
+
+The second writes the consent records anew and films nothing: they describe the faces by the shipped recogniser, so new
+weights of it ask for new records.
 
 A and B speak in front of their own backgrounds. The held-out take is A's again, with other words and another seed in
 the same style, so that its poses and expressions lie within what the training clips show; the answer is B giving that
@@ -9,6 +13,7 @@ very performance in A's scene.
 
 import argparse
 import datetime as dt
+import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -105,7 +110,9 @@ def film_clips(out: Path) -> None:
 
 
 def write_consents(out: Path) -> None:
-    """A record each over all clips of that actor."""
+    """A record each over all clips of that actor, bound to the face in them by the shipped recogniser."""
+    if "LIKENESS_RECOGNISER" in os.environ:
+        raise SystemExit("Shipped records describe faces by the shipped recogniser: unset LIKENESS_RECOGNISER.")
     clips = footage_in(out)
     a, b = parts()
     for person, covered, path in (
@@ -119,7 +126,12 @@ def write_consents(out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--out", type=Path, required=True)
-    out = parser.parse_args().out
+    parser.add_argument("--consents-only", action="store_true", help="film nothing, write the consent records anew")
+    options = parser.parse_args()
+    out = options.out
+    if options.consents_only:
+        write_consents(out)
+        return
     film_clips(out)
     write_consents(out)
     notice = find_face_model().with_name("LICENSE")
