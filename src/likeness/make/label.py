@@ -86,11 +86,17 @@ class SyntheticLabel:
 
         Raises CredentialError, BadMediaError or StorageError; the caller must then discard ``path``.
         """
+        self.publication.release(path, destination, self.claim(destination.name), self.provenance())
+
+    def claim(self, title: str) -> Claim:
+        """What the credentials say of the work, or part of one, that is called ``title``."""
         source_type, change = _CLAIMS[self.making]
         digest = self.consent.digest() if self.consent else None
-        claim = Claim(source_type=source_type, change=change, title=destination.name, consent_sha256=digest)
-        provenance = Provenance(self.making, parent=self.source, model=self.model, label=TEXT)
-        self.publication.release(path, destination, claim, provenance)
+        return Claim(source_type=source_type, change=change, title=title, consent_sha256=digest)
+
+    def provenance(self) -> Provenance:
+        """Where the work comes from."""
+        return Provenance(self.making, parent=self.source, model=self.model, label=TEXT)
 
 
 def labelled(image: np.ndarray, settings: LabelSettings = LabelSettings()) -> np.ndarray:

@@ -12,7 +12,7 @@ from likeness.media import pictures, sound, video
 from likeness.media.frame import Frame
 from likeness.media.limits import Limits
 from likeness.media.probe import Kind
-from likeness.media.sniff import PICTURES, LocalFile, sniff
+from likeness.media.sniff import EXR, PICTURES, LocalFile, sniff
 
 __all__ = ["Clip", "Frame", "Limits", "open_clip"]
 
@@ -90,10 +90,7 @@ class Clip:
         if self.part is not None:
             yield from self._frames_of_part(*self.part, start_s, end_s)
             return
-        file, size = LocalFile(self.path, self.container, self.limits), (self.width, self.height)
-        animated = self.container in PICTURES
-        stream = pictures.frames(file, size) if animated else video.frames(file, size, self.origin, start_s)
-        for frame in stream:
+        for frame in self._stream(start_s):
             if end_s is not None and frame.time_s >= end_s:
                 return
             if frame.time_s >= start_s:
@@ -114,6 +111,13 @@ class Clip:
         else:
             yield from sound.between(blocks, *(round(time_s * self.sample_rate) for time_s in self.part))
 
+    def _stream(self, start_s: float) -> Iterator[Frame]:
+        """The frames of the whole file, at the latest from ``start_s`` on."""
+        file, size = LocalFile(self.path, self.container, self.limits), (self.width, self.height)
+        if self.container in PICTURES or self.container == EXR:
+            return pictures.frames(file, size)
+        return video.frames(file, size, self.origin, start_s)
+
     def _frames_of_part(self, begin_s: float, finish_s: float, start_s: float, end_s: float | None) -> Iterator[Frame]:
         whole = replace(self, part=None)
         last_s = finish_s if end_s is None else min(finish_s, begin_s + end_s)
@@ -133,7 +137,8 @@ def open_clip(path: Path, limits: Limits | None = None) -> Clip:
     """
     limits = limits or Limits()
     file = sniff(Path(path), limits)
-    found = pictures.probe(file) if file.container in PICTURES else video.probe(file)
+    drawn = file.container in PICTURES or file.container == EXR
+    found = pictures.probe(file) if drawn else video.probe(file)
     if found.duration_s > limits.max_duration_s:
         length, most = found.duration_s / 60, limits.max_duration_s / 60
         raise BadMediaError(f"{path} lasts {length:.0f} min, more than the limit of {most:.0f} min. Cut it.")

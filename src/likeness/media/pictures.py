@@ -1,4 +1,4 @@
-"""Still and animated pictures through Pillow."""
+"""Still and animated pictures: through Pillow, and EXR."""
 
 import struct
 import warnings
@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from likeness.errors import BadMediaError
+from likeness.media import exr
 from likeness.media.frame import Frame
 from likeness.media.probe import Probe
-from likeness.media.sniff import PICTURES, LocalFile
+from likeness.media.sniff import EXR, PICTURES, LocalFile
 
 _ANIMATED = ("gif", "webp", "png", "avif")  # pages of a TIFF and the previews in a JPEG are no animation
 _UNTIMED_S = 0.1  # what browsers show a frame for that claims no time at all
@@ -57,6 +58,9 @@ def _frame_count(picture: Image.Image, container: str) -> int:
 
 def probe(file: LocalFile) -> Probe:
     """Decode the first frame, and count and time the frames of an animation."""
+    if file.container == EXR:
+        height, width = exr.read(file).shape[:2]
+        return Probe("picture", width, height, frame_count=1)
     with _opened(file) as picture:
         count = _frame_count(picture, file.container)
         turn = picture.getexif().get(_ORIENTATION_TAG, 1)
@@ -77,15 +81,21 @@ def probe(file: LocalFile) -> Probe:
 
 def frames(file: LocalFile, size: tuple[int, int]) -> Iterator[Frame]:
     """Stream the frames as RGB of ``size`` (width, height); a still picture is one frame at 0 s."""
+    if file.container == EXR:
+        yield Frame(_sized(exr.read(file), size), 0.0, 0)
+        return
     time_s = 0.0
     with _opened(file) as picture:
         for index in range(_frame_count(picture, file.container)):
             shown_s = _shown_s(picture, index)
-            image = _upright_rgb(picture)
-            if image.shape[1::-1] != size:
-                image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)).copy()
-            yield Frame(image, time_s, index)
+            yield Frame(_sized(_upright_rgb(picture), size), time_s, index)
             time_s += shown_s
+
+
+def _sized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if image.shape[1::-1] == size:
+        return image
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)).copy()
 
 
 def _shown_s(picture: Image.Image, index: int) -> float:

@@ -16,6 +16,9 @@ _HEAD = 4096  # bytes that are looked at
 PICTURES = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tiff": "TIFF", "avif": "AVIF", "gif": "GIF"}
 """Containers opened by Pillow, and the name of its only plugin that may read them."""
 
+EXR = "exr"
+"""The container of pictures that are read in `media.exr`."""
+
 DEMUXERS = {
     "mp4": "mov",
     "mov": "mov",
@@ -66,7 +69,7 @@ _ELEMENTS: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A plain local file whose ``container`` is known by its content: a key of PICTURES or DEMUXERS."""
+    """A plain local file whose ``container`` is known by its content: EXR, or a key of PICTURES or DEMUXERS."""
 
     path: Path
     container: str
@@ -196,6 +199,7 @@ _SIGNATURES: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("jpg", _starts(b"\xff\xd8\xff")),
     ("png", _starts(b"\x89PNG\r\n\x1a\n")),
     ("gif", _starts(b"GIF87a", b"GIF89a")),
+    (EXR, _starts(b"\x76\x2f\x31\x01")),
     ("tiff", _starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
     ("webp", _riff(b"WEBP")),
     ("avi", _riff(b"AVI ")),

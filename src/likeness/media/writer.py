@@ -21,6 +21,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from likeness.errors import BadMediaError, SettingsError, StorageError
 from likeness.files import atomic_write
+from likeness.media import exr
 from likeness.media.clip import Clip
 from likeness.media.frame import Frame
 
@@ -114,20 +115,25 @@ def write_picture(
     *,
     labelling: Labelling,
     settings: WriterSettings = WriterSettings(),
+    time_s: float = 0.0,
 ) -> None:
-    """Write ``image``, uint8 RGB (h, w, 3), as png, jpg or webp by the suffix of ``path``, labelled, atomically.
+    """Write ``image``, uint8 RGB (h, w, 3), as png, jpg, webp or exr by the suffix of ``path``, labelled, atomically.
 
-    Raises SettingsError for another suffix and StorageError; ``path`` is then as it was.
+    ``time_s`` is when it is shown, where it is one of a sequence. Raises SettingsError for another suffix and
+    StorageError; ``path`` is then as it was.
     """
     path = Path(path)
-    kind = _PICTURE_FORMATS.get(path.suffix.lower())
-    if kind is None:
-        raise SettingsError(f"Pictures are written as .png, .jpg or .webp: rename {path}.")
-    picture = Image.fromarray(labelling.draw(image, 0.0))
-    tags = labelling.metadata()
-    options = _png_options(tags) if kind == "PNG" else _exif_options(tags, settings)
+    suffix = path.suffix.lower()
+    if suffix != ".exr" and suffix not in _PICTURE_FORMATS:
+        raise SettingsError(f"Pictures are written as .png, .jpg, .webp or .exr: rename {path}.")
+    drawn, tags = labelling.draw(image, time_s), labelling.metadata()
     with atomic_write(path) as temporary:
-        picture.save(temporary, kind, **options)
+        if suffix == ".exr":
+            temporary.write_bytes(exr.encode(drawn, tags))
+        else:
+            kind = _PICTURE_FORMATS[suffix]
+            options = _png_options(tags) if kind == "PNG" else _exif_options(tags, settings)
+            Image.fromarray(drawn).save(temporary, kind, **options)
         labelling.seal(temporary, path)
 
 

@@ -28,6 +28,7 @@ _EMBEDDING = {
 }
 # What C2PA has no place in for credentials: they go to a file beside. Only kinds that MEDIA opens.
 _BESIDE = {
+    ".exr": "image/x-exr",
     ".mkv": "video/x-matroska",
     ".webm": "video/webm",
     ".ts": "video/mp2t",
