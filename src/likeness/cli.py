@@ -92,12 +92,13 @@ def extract(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the faces.")],
     every: Annotated[int, typer.Option(help="Take every n-th frame.")] = 1,
     min_quality: Annotated[float, typer.Option(help="Leave out faces of lower quality (0 to 1).")] = 0.0,
+    like: Annotated[Path | None, typer.Option(help="Keep only the person in this picture.")] = None,
 ) -> None:
     """Find, follow, align and save faces. Delete the pictures you do not want; run again to resume."""
     from likeness.faces.extract import ExtractSettings
     from likeness.faces.extract import extract as extract_faces
 
-    faces = extract_faces(clips, output, ExtractSettings(every=every, min_quality=min_quality))
+    faces = extract_faces(clips, output, ExtractSettings(every=every, min_quality=min_quality), like=like)
     say.print(f"{len(faces)} faces in {output}. Look through them, delete the bad ones and other people's, then train.")
 
 

@@ -27,6 +27,8 @@ from likeness.faces.faceset import (
     write_table,
 )
 from likeness.faces.finder import FaceFinder
+from likeness.faces.identity import recogniser
+from likeness.faces.select import keep_person, reference_face
 from likeness.faces.tracker import Tracker, TrackerSettings
 from likeness.files import atomic_write, sha256_of
 from likeness.media.clip import Clip, Frame, open_clip
@@ -98,19 +100,25 @@ class _Folder:
 
 
 def extract(
-    clips: Sequence[Path], out: Path, settings: ExtractSettings | None = None, finder: FaceFinder | None = None
+    clips: Sequence[Path],
+    out: Path,
+    settings: ExtractSettings | None = None,
+    finder: FaceFinder | None = None,
+    like: Path | None = None,
 ) -> FaceSet:
     """Save every face of ``clips`` (videos or pictures) in the folder ``out`` and return what is there.
 
-    Called again with the same settings, it goes on where it stopped, leaves finished clips alone and does not bring
-    back what people have deleted. Raises NoFaceError where there is no face in any of them, BadMediaError for a file
-    that cannot be opened (before any work is done), FaceSetError where ``out`` holds something else.
+    With ``like`` only the tracks of the person in that picture stay (`faces.select`). Called again with the same
+    settings, it goes on where it stopped, leaves finished clips alone and does not bring back what people have
+    deleted. Raises NoFaceError where there is no face in any of them, BadMediaError for a file that cannot be opened
+    (before any work is done), FaceSetError where ``out`` holds something else.
     """
     if not clips:
         raise SettingsError("No clip was named. Give one or more videos or pictures.")
     settings, out = settings or ExtractSettings(), Path(out)
     opened = [open_clip(Path(path)) for path in clips]
     finder = finder or FaceFinder()
+    person = None if like is None else reference_face(like, recogniser(), finder)
     folder = _Folder.open(out, asdict(settings))
     folder.save()
     for clip in opened:
@@ -119,7 +127,8 @@ def extract(
             log.info("%s is done already.", clip.path)
             continue
         _extract_clip(clip, source, folder, settings, finder)
-    return _finished(folder, [str(path) for path in clips])
+    faces = _finished(folder, [str(path) for path in clips])
+    return faces if person is None else keep_person(faces, person, recogniser())
 
 
 def _source_of(clip: Clip, folder: _Folder) -> Source:

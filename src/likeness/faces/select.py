@@ -49,13 +49,12 @@ def likenesses(tracks: Mapping[Key, np.ndarray], reference: np.ndarray, recognis
     }
 
 
-def keep_person(faces: FaceSet, picture: Path, recogniser: Recogniser) -> FaceSet:
-    """Delete from the folder of ``faces`` every track of somebody else than the one in ``picture``.
+def keep_person(faces: FaceSet, reference: np.ndarray, recogniser: Recogniser) -> FaceSet:
+    """Delete from the folder of ``faces`` every track of somebody else than the one with the embedding ``reference``.
 
     A track is kept or deleted as a whole, by up to eight of its faces. Raises NoFaceError where nobody is that person:
     nothing is deleted then. StorageError where a picture cannot be deleted.
     """
-    reference = reference_face(picture, recogniser)
     rows = faces.rows.select(["source", "track"]).to_pylist()
     of_track: dict[tuple[str, int], list[int]] = {}
     for number, row in enumerate(rows):
@@ -64,12 +63,12 @@ def keep_person(faces: FaceSet, picture: Path, recogniser: Recogniser) -> FaceSe
     kept = {key for key, likeness in alike.items() if likeness >= recogniser.threshold}
     if not kept:
         raise NoFaceError(
-            f"Nobody in {faces.folder} looks like the face in {picture}: the nearest has {max(alike.values()):.2f}, "
-            f"and {recogniser.threshold:.2f} is needed. All faces were kept; look through them."
+            f"Nobody in {faces.folder} looks like the person asked for: the nearest has {max(alike.values()):.2f}, and "
+            f"{recogniser.threshold:.2f} is needed. All faces were kept; look through them."
         )
     stays = [(row["source"], row["track"]) in kept for row in rows]
     _delete(faces, [name for name, stay in zip(faces.rows.column("file").to_pylist(), stays, strict=True) if not stay])
-    log.info("%d of %d tracks are of the person in %s.", len(kept), len(alike), picture)
+    log.info("%d of %d tracks are of the person asked for.", len(kept), len(alike))
     left = replace(faces, rows=faces.rows.filter(pa.array(stays, pa.bool_())))
     write_sheet(left)
     return left

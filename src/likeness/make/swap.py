@@ -1,6 +1,7 @@
 """Put the other face into a clip: follow, crop, decode with the other decoder, composite, write with the label."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,12 +14,15 @@ from likeness.make import choose
 from likeness.make import consent as consent_records
 from likeness.make.composite import CompositeSettings, Made, SteadySettings
 from likeness.make.consent import Consent
-from likeness.make.follow import FacePath, follow_everyone
+from likeness.make.follow import FacePath, Span, follow_everyone
 from likeness.make.label import SyntheticLabel
 from likeness.make.model import WEIGHTS, SwapModel
+from likeness.make.networks.autoencoder import Side
 from likeness.make.resume import Workspace, key_of
+from likeness.make.sequence_label import SequenceLabel
 from likeness.make.swapper import Swapper, SwapSettings, fitted
 from likeness.media.clip import Clip, open_clip
+from likeness.media.sequence import PictureSequence, check_folder, open_sequence, write_sequence
 from likeness.media.writer import write_clip, write_picture
 from likeness.progress import tracked
 from likeness.prove.identity import local_identity
@@ -62,24 +66,30 @@ class Prepared:
 
 
 def swap_clip(clip: Path, model: Path, consent: Path, out: Path, settings: SwapSettings | None = None) -> SwapResult:
-    """Write ``clip`` with the other face of ``model`` to ``out``: .mp4 for a clip, .png, .jpg or .webp for a picture.
+    """Write ``clip`` with the other face of ``model`` to ``out``: .mp4 for a clip, .png, .jpg or .webp for a picture,
+    a new folder where ``settings.sequence`` asks for pictures.
 
-    Nothing is done before ``consent`` is found to cover every source of the face that is put in. Frames without a
-    face pass unchanged, sound is kept. Interrupted, it goes on where it stopped when it is called again alike. Raises
-    ConsentError, ModelError, BadMediaError, NoFaceError, SettingsError, StorageError; ``out`` is then as it was.
+    ``clip`` may be a folder of numbered pictures. Nothing is done before ``consent`` is found to cover every source of
+    the face that is put in. Frames without a face pass unchanged, sound is kept. Interrupted, it goes on where it
+    stopped when it is called again alike. Raises ConsentError, ModelError, BadMediaError, NoFaceError, SettingsError,
+    StorageError; ``out`` is then as it was.
     """
     started = time.monotonic()
     settings, out = settings or SwapSettings(), Path(out)
     ready = prepare(clip, model, consent, out, settings)
     footage = ready.footage
     swapper = Swapper(ready.model, ready.paths, settings, ready.workspace)
-    label = SyntheticLabel("swap", source=footage.path, model=Path(model).name, consent=ready.consent)
     frames = tracked(swapper.frames(footage.frames()), "Swapping the face", total=footage.frame_count)
-    if footage.kind == "picture":
-        write_picture(out, next(frames).image, labelling=label)
+    source, name, rate = _source_file(footage), Path(model).name, footage.frame_rate or _FALLBACK_RATE
+    if settings.sequence:
+        pictures = SequenceLabel("swap", source=source, model=name, consent=ready.consent)
+        write_sequence(out, frames, kind=settings.sequence, frame_rate=rate, labelling=pictures)
     else:
-        rate = footage.frame_rate or _FALLBACK_RATE
-        write_clip(out, frames, frame_rate=rate, sound=footage, labelling=label)
+        label = SyntheticLabel("swap", source=source, model=name, consent=ready.consent)
+        if footage.kind == "picture":
+            write_picture(out, next(frames).image, labelling=label)
+        else:
+            write_clip(out, frames, frame_rate=rate, sound=footage, labelling=label)
     ready.workspace.remove()
     return SwapResult(out, swapper.seen, swapper.swapped, time.monotonic() - started)
 
@@ -87,21 +97,37 @@ def swap_clip(clip: Path, model: Path, consent: Path, out: Path, settings: SwapS
 def prepare(clip: Path, model: Path, consent: Path, out: Path, settings: SwapSettings) -> Prepared:
     """Check the consent, the clip and the output, and find the faces. Raises as `swap_clip` does."""
     clip, model, out = Path(clip), Path(model), Path(out)
-    record = consent_records.load(consent)
     swap_model = SwapModel.load(model)
-    consent_records.check(record, swap_model.sources("b" if settings.direction == "a2b" else "a"), use="swap")
-    whole = open_clip(clip)
-    _check_output(whole, out)
+    side: Side = "b" if settings.direction == "a2b" else "a"
+    learnt = swap_model.config.sides[side]
+    face = swap_model.face(side)
+    record = consent_records.admit(consent, learnt.sources, "swap", face=face, recogniser=learnt.recogniser)
+    whole = open_sequence(clip, settings.frame_rate) if clip.is_dir() else open_clip(clip)
+    _check_output(whole, out, settings)
     footage = whole.cut(settings.start_s, settings.end_s)
     chosen = _chooser(settings)
-    followed_key = key_of([__version__, sha256_of(footage.path), footage.part, settings.only])
+    content = footage.digest() if isinstance(footage, PictureSequence) else sha256_of(footage.path)
+    followed_key = key_of([__version__, content, footage.frame_rate, footage.part, settings.only])
+    spans = _within(settings.only, footage)
     parts = (sha256_of(model / WEIGHTS), settings.direction, settings.faces, settings.track, settings.smooth)
     like = sha256_of(settings.like) if settings.like else None
     made_key = key_of([followed_key, *parts, like, settings.batch, settings.occlusion])
     workspace = Workspace(out, followed_key, made_key)
-    followed = workspace.followed(lambda: follow_everyone(footage, settings.only))
+    followed = workspace.followed(lambda: follow_everyone(footage, spans))
     paths = followed.paths(chosen(followed.sightings), settings.smooth)
     return Prepared(footage, swap_model, record, fitted(paths, swap_model, settings.direction), workspace)
+
+
+def _within(spans: Sequence[Span], footage: Clip) -> list[Span]:
+    """``spans``, in seconds of the whole clip, on the clock of the part of it that is written."""
+    begin_s = footage.part[0] if footage.part else 0.0
+    inside = [(max(start_s - begin_s, 0.0), min(end_s - begin_s, footage.duration_s)) for start_s, end_s in spans]
+    for (start_s, end_s), (asked_s, until_s) in zip(inside, spans, strict=True):
+        if start_s >= end_s:
+            raise SettingsError(
+                f"The seconds {asked_s:g} to {until_s:g} do not lie in what is written. Leave them out."
+            )
+    return inside
 
 
 def _chooser(settings: SwapSettings) -> choose.Chooser:
@@ -113,12 +139,23 @@ def _chooser(settings: SwapSettings) -> choose.Chooser:
     return choose.every_face if settings.faces == "all" else choose.main_face
 
 
-def _check_output(footage: Clip, out: Path) -> None:
+def _check_output(footage: Clip, out: Path, settings: SwapSettings) -> None:
     """Refuse before the work what could not be written after it."""
     if footage.kind == "sound":
         raise BadMediaError(f"{footage.path} has sound but no pictures. Choose footage in which a face is seen.")
+    local_identity()  # made on first use: a home that cannot hold it is found now
+    if settings.sequence:
+        if footage.kind == "picture":
+            raise SettingsError(f"{footage.path} is a single picture. Name a picture for the output.")
+        check_folder(out)
+        check_output(out / "000000", [])
+        return
     allowed = PICTURE_SUFFIXES if footage.kind == "picture" else (".mp4",)
     if out.suffix.lower() not in allowed:
         raise SettingsError(f"A {footage.kind} is written as {' or '.join(allowed)}, so give {out} such a name.")
     check_output(out, [footage.path])
-    local_identity()  # made on first use: a home that cannot hold it is found now
+
+
+def _source_file(footage: Clip) -> Path:
+    """The file that the credentials name as what this was made from: of a sequence the first picture."""
+    return footage.files[0] if isinstance(footage, PictureSequence) else footage.path

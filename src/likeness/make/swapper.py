@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from likeness.make.sharpen import Sharpener
 from likeness.make.smooth import SmoothSettings
 from likeness.make.window import windows
 from likeness.media.frame import Frame
+from likeness.media.sequence import SequenceKind
 
 _BATCH_BYTES = 128 << 20  # of frames that wait: for their faces to be decoded together, and for those that follow them
 _LARGER = 1.25  # times that a face must be larger in the frame than it is made, to be enhanced
@@ -33,8 +35,9 @@ class SwapSettings(CompositeSettings):
 
     ``direction``: ``a2b`` puts B's face into A's clip. ``faces``: the main face (`follow.apart`) or all; ``track``: the
     one with this number; ``like``: the person in this picture. ``start_s`` and ``end_s``: the part of the clip that is
-    written. ``only``: seconds (from, to) of that part in which faces are swapped; () is all of it. ``batch``: frames
-    whose faces are decoded together.
+    written. ``only``: seconds (from, to) of the clip in which faces are swapped; () is all of it. ``sequence``: write
+    pictures of that kind into a folder. ``frame_rate``: of a folder of pictures that is read. ``batch``: frames whose
+    faces are decoded together.
     """
 
     direction: Direction = "a2b"
@@ -44,6 +47,8 @@ class SwapSettings(CompositeSettings):
     start_s: float = 0.0
     end_s: float | None = None
     only: tuple[Span, ...] = ()
+    sequence: SequenceKind | None = None
+    frame_rate: Fraction | None = None
     smooth: SmoothSettings = field(default_factory=SmoothSettings)
     batch: int = 16
 
