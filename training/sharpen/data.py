@@ -28,7 +28,7 @@ class SoftenSettings:
     """How soft: ``blur`` is the range of a Gaussian's standard deviation in pixels of the sharp face, ``coarser`` how
     many times fewer pixels it first may have; the others are chances."""
 
-    blur: tuple[float, float] = (0.4, 3.0)
+    blur: tuple[float, float] = (0.4, 2.5)
     coarser: tuple[float, float] = (1.2, 3.0)
     coarser_odds: float = 0.35
     wobbly_odds: float = 0.3

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 TIMES = 2  # how much finer the answer is
 
 _STEP = 2  # pixels, of space to depth
-_WIDTH, _BLOCKS = 64, 6
+_WIDTH, _BLOCKS = 48, 5
 
 
 class SharpenNetwork(nn.Module):
