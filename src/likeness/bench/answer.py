@@ -25,6 +25,7 @@ from likeness.media.clip import Frame, open_clip
 
 PSNR_CEILING = 100.0  # dB, of pictures that are equal
 _CROP = 168  # pixels, side of the crops that the recogniser sees
+_POSE_RANGE_DEG = 3.0  # spread of poses in a clip from which the estimate's linear part is learnt rather than kept
 _MOST_EMBEDDED = 64  # faces of a set, evenly over it
 
 
@@ -58,7 +59,7 @@ class KnownAnswer:
     """``unchanged`` A's held-out clip and ``answer`` B giving it, uint8 (T, h, w, 3); ``truth`` is the answer's, exact.
 
     ``face_a`` and ``face_b`` float32 (d,) are what the recogniser makes of the training faces; ``pose_fit`` (3, 4) is
-    how poses estimated from B's landmarks have to be read (`pose_fit_of`).
+    how poses estimated from B's landmarks are read (`pose_fit_of`).
     """
 
     unchanged: np.ndarray
@@ -132,16 +133,19 @@ class Judge:
 
 
 def pose_fit_of(faces: FaceSet, truth: Truth) -> np.ndarray:
-    """The affine map (3, 4) from yaw, pitch and roll as `pose_of` estimates them to the true ones, by least squares.
+    """The affine map (3, 4) from yaw, pitch and roll as `pose_of` estimates them to the true ones of this person.
 
-    Taken from a person's training clip: the estimate assumes a mean face, so it is off by some degrees that depend on
-    the person, alike in every frame.
+    The estimate assumes a mean face, so it errs by degrees that depend on the person and little on the frame. Fitted to
+    ``faces`` of a training clip with its ``truth``, by least squares that hold the linear part near the identity as far
+    as the clip's range of poses says little about it (ridge).
     """
-    frames = faces.rows.column("frame").to_numpy()
-    estimates = np.array([(*pose_of(points), 1.0) for points in faces.landmarks])
-    solution, *_ = np.linalg.lstsq(estimates, truth.head[frames].astype(np.float64), rcond=None)
-    fit: np.ndarray = solution.T
-    return fit
+    estimates = np.array([pose_of(points) for points in faces.landmarks])
+    heads = truth.head[faces.rows.column("frame").to_numpy()].astype(np.float64)
+    centre, middle = estimates.mean(axis=0), heads.mean(axis=0)
+    apart, wanted = estimates - centre, heads - middle
+    ridge = len(estimates) * _POSE_RANGE_DEG**2 * np.eye(3)
+    linear = np.eye(3) + np.linalg.solve(apart.T @ apart + ridge, apart.T @ (wanted - apart)).T
+    return np.column_stack([linear, middle - linear @ centre])
 
 
 def pose_error(found: np.ndarray, head: np.ndarray, fit: np.ndarray) -> np.ndarray:
