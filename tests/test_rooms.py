@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "prove": {"media", "faces"},
     "detect": {"media", "faces"},
     "make": {"media", "faces", "prove"},
-    "bench": {"media", "faces", "actors", "make"},
+    "bench": {"media", "faces", "actors", "make", "check"},
     "check": {"media", "faces", "detect", "prove"},
     "weights": set(),
 }
