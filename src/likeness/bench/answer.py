@@ -107,7 +107,7 @@ class Judge:
         as where no face is found in the picture."""
         exact = known.truth.landmarks
         found = found_landmarks(images, known.frame_rate)
-        figures = _pixel_figures(images, known.answer, exact)
+        figures = pixel_figures(images, known.answer, exact)
         for name, column in ((IDENTITY_FEATURES, "identity_features"), (IMAGENET_FEATURES, "imagenet_features")):
             if name in self._distances:
                 figures[column] = self._distances[name](images, known.answer, exact)
@@ -195,7 +195,7 @@ def images_of(frames: Iterable[Frame]) -> np.ndarray:
     return np.stack([frame.image for frame in frames])
 
 
-def _pixel_figures(images: np.ndarray, answer: np.ndarray, exact: np.ndarray) -> dict[str, np.ndarray]:
+def pixel_figures(images: np.ndarray, answer: np.ndarray, exact: np.ndarray) -> dict[str, np.ndarray]:
     """PSNR and SSIM inside the hull of the ``exact`` landmarks."""
     figures = {"psnr": np.full(len(images), np.nan), "ssim": np.full(len(images), np.nan)}
     for index, (image, truth, points) in enumerate(zip(images, answer, exact, strict=True)):

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from likeness.errors import ModelError, SettingsError
 from likeness.make.checkpoint import load_checkpoint, save_checkpoint
-from likeness.make.compute import keep_freed_memory
+from likeness.make.compute import prepare
 from likeness.make.history import Entry, StopSettings, write_history
 from likeness.make.model import (
     CONFIG,
@@ -119,7 +119,7 @@ class _Session:
     """One run of the program: steps, looks at held-out faces and saves until the budget is spent."""
 
     def __init__(self, training: Training, arch: Architecture, folder: Path, budget: Budget) -> None:
-        keep_freed_memory()
+        prepare(training.device)
         self.training, self.arch, self.folder, self.budget = training, arch, folder, budget
         if (folder / RESUME).exists():
             training.progress = load_checkpoint(folder, training.parts())

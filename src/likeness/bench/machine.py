@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from likeness.make.compute import pick_device
+from likeness.make.compute import computes_in_bf16, pick_device
 
 
 def machine() -> str:
@@ -14,14 +14,8 @@ def machine() -> str:
     device = pick_device()
     parts = [f"{_processor()}, {os.cpu_count()} cores", f"{torch.get_num_threads()} thread(s)"]
     parts.append(torch.cuda.get_device_name(device) if device.type == "cuda" else "no GPU")
-    parts.append("native bf16" if _has_bf16(device) else "no native bf16")
+    parts.append("native bf16" if computes_in_bf16(device) else "no native bf16")
     return ", ".join([*parts, f"torch {torch.__version__}"])
-
-
-def _has_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _processor() -> str:

@@ -1,6 +1,7 @@
 """Quality against the time spent on training, as pictures."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -33,17 +34,30 @@ def plot_results(path: Path, results: Results, clock: str) -> None:
             if interval is not None:
                 axes.axhline(interval.mean, color=colour, linestyle="--", linewidth=0.8, label=base)
         axes.set(title=figure.title, xscale="log", xlabel=f"{clock} minutes")
+    grid[0].legend(fontsize=7)
     _finish(path, picture, grid)
 
 
-def plot_curves(path: Path, panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], clock: str) -> None:
-    """One panel a title, in it one curve a name: points (minutes, value). Raises StorageError."""
+@dataclass(frozen=True)
+class Panel:
+    """One picture of several ``curves`` (minutes, value) by name, with ``lines`` at one height across it."""
+
+    title: str
+    curves: Mapping[str, Sequence[tuple[float, float]]]
+    lines: Mapping[str, float]
+
+
+def plot_panels(path: Path, panels: Sequence[Panel], clock: str) -> None:
+    """The ``panels`` side by side, over minutes on a logarithmic scale. Raises StorageError."""
     picture, grid = _figure(1, len(panels))
-    for axes, (title, curves) in zip(grid, panels.items(), strict=True):
-        for name, points in curves.items():
-            if points:
-                axes.plot(*zip(*sorted(points), strict=True), marker=".", markersize=4, linewidth=1.2, label=name)
-        axes.set(title=title, xscale="log", xlabel=f"{clock} minutes")
+    for axes, panel in zip(grid, panels, strict=True):
+        for name, points in panel.curves.items():
+            minutes, values = [point[0] for point in points], [point[1] for point in points]
+            axes.plot(minutes, values, marker=".", markersize=5, linewidth=1.2, label=name)
+        for (name, value), colour in zip(panel.lines.items(), ("black", "tab:red"), strict=False):
+            axes.axhline(value, color=colour, linestyle="--", linewidth=0.8, label=name)
+        axes.set(title=panel.title, xscale="log", xlabel=f"{clock} minutes")
+        axes.legend(fontsize=7)
     _finish(path, picture, grid)
 
 
@@ -79,6 +93,5 @@ def _figure(rows: int, columns: int) -> tuple[Picture, list[Axes]]:
 def _finish(path: Path, picture: Picture, grid: list[Axes]) -> None:
     for axes in grid:
         axes.grid(alpha=0.3, which="both")
-    grid[0].legend(fontsize=7)
     with atomic_write(path) as temporary:
         picture.savefig(temporary)

@@ -121,13 +121,8 @@ def run(out: Path, settings: BenchSettings | None = None) -> str:
     Raises SettingsError where ``out`` was begun under other conditions, MissingDataError without the face model,
     StorageError.
     """
-    settings, out = settings or BenchSettings(), Path(out)
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
-    _keep_conditions(out, settings)
-    results = Results(out / RESULTS)
-    bench = _Bench(out, settings, results)
-    film(bench.pairs, bench.clips_folder, settings.takes)
+    bench = Bench(Path(out), settings or BenchSettings())
+    film(bench.pairs, bench.clips_folder, bench.settings.takes)
     for pair in bench.pairs:
         bench.score_baselines(pair)
     for plan in bench.plans():
@@ -136,11 +131,15 @@ def run(out: Path, settings: BenchSettings | None = None) -> str:
     return bench.report()
 
 
-class _Bench:
+class Bench:
     """A folder that fills: clips/, faces/, models/, strips/ and the results."""
 
-    def __init__(self, out: Path, settings: BenchSettings, results: Results) -> None:
-        self.out, self.settings, self.results = out, settings, results
+    def __init__(self, out: Path, settings: BenchSettings) -> None:
+        """Raises SettingsError where ``out`` was begun under other conditions or its results are damaged."""
+        if settings.threads is not None:
+            torch.set_num_threads(settings.threads)
+        _keep_conditions(out, settings)
+        self.out, self.settings, self.results = out, settings, Results(out / RESULTS)
         self.pairs = pairs(settings.pairs)
         self.clips_folder = out / "clips"
         self.machine = machine()
@@ -163,7 +162,7 @@ class _Bench:
         """A's clip as it is, B's nearest frame laid over it, and the answer: what a perfect swap would score."""
         if all(self.results.has(pair.name, name) for name in (UNCHANGED, NEAREST, ANSWER)):
             return
-        known, clips = self._known_answer(pair), self._clips(pair)
+        known, clips = self.known_answer(pair), self.clips(pair)
         for name, images in (
             (UNCHANGED, known.unchanged),
             (NEAREST, known.nearest_frame(clips)),
@@ -184,7 +183,7 @@ class _Bench:
             iterations=model.config.iterations,
             heldout_error=model.config.heldout_error or 0.0,
         )
-        self._score(plan.pair, plan.row, swapped(model, self._clips(plan.pair).heldout), learnt)
+        self._score(plan.pair, plan.row, swapped(model, self.clips(plan.pair).heldout), learnt)
         if not self.settings.keep_models:
             shutil.rmtree(folder)
 
@@ -201,7 +200,7 @@ class _Bench:
         return text
 
     def _trained(self, plan: Plan, folder: Path) -> SwapModel:
-        faces_a, faces_b = self._faces(plan.pair)
+        faces_a, faces_b = self.faces(plan.pair)
         recipe, device = recipe_for(plan.arch), pick_device()
         a, b = (load_faces(faces, recipe.crop, device) for faces in (faces_a, faces_b))
         training = Training(recipe, a, b, self.settings.seed, StepSettings(start=plan.start))
@@ -209,7 +208,7 @@ class _Bench:
 
     def _score(self, pair: Pair, candidate: str, images: np.ndarray, learnt: Learnt | None) -> None:
         """Take all figures of ``images`` and keep them, with a strip to look at."""
-        known = self._known_answer(pair)
+        known = self.known_answer(pair)
         if self._judge is None:
             self._judge = Judge(recogniser(), distances())
         figures = stored_figures(self._judge(images, known))
@@ -240,12 +239,12 @@ class _Bench:
         slug = re.sub(r"[^a-z0-9]+", "-", candidate.lower()).strip("-")
         return self.out / "strips" / f"{pair.name}-{slug}.png"
 
-    def _clips(self, pair: Pair) -> PairClips:
+    def clips(self, pair: Pair) -> PairClips:
         return clips_of(pair, self.clips_folder)
 
-    def _faces(self, pair: Pair) -> tuple[Path, Path]:
+    def faces(self, pair: Pair) -> tuple[Path, Path]:
         """The two face sets, extracted where they are not there; one set serves all pairs of its actor."""
-        clips = self._clips(pair)
+        clips = self.clips(pair)
         folders = tuple(self.out / "faces" / clip.stem for clip in (clips.training_a, clips.training_b))
         for clip, folder in zip((clips.training_a, clips.training_b), folders, strict=True):
             if folder not in self._extracted:
@@ -253,10 +252,10 @@ class _Bench:
                 self._extracted.add(folder)
         return folders[0], folders[1]
 
-    def _known_answer(self, pair: Pair) -> KnownAnswer:
+    def known_answer(self, pair: Pair) -> KnownAnswer:
         """The pair's answer; that of the last pair asked for is kept."""
         if self._known is None or self._known[0] != pair:
-            self._known = pair, KnownAnswer.load(self._clips(pair), *self._faces(pair), recogniser())
+            self._known = pair, KnownAnswer.load(self.clips(pair), *self.faces(pair), recogniser())
         return self._known[1]
 
 
