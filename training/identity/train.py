@@ -39,6 +39,7 @@ class TrainSettings:
     learning_rate: float = 1.5e-3
     warm_up: int = 200
     margin: float = 0.3
+    margin_from: float = 0.4  # of the training; before, the margin rises from 0, without which nothing is learnt
     scale: float = 32.0
     portrait_share: float = 0.125
     degraded_share: float = 0.6
@@ -127,14 +128,13 @@ class Classifier(nn.Module):
         self.network = IdentityNetwork()
         self.centres = nn.Parameter(torch.randn(classes, EMBEDDING) / EMBEDDING**0.5)
 
-    def loss(self, images: Tensor, labels: Tensor, settings: TrainSettings) -> tuple[Tensor, Tensor]:
+    def loss(self, images: Tensor, labels: Tensor, margin: float, scale: float) -> tuple[Tensor, Tensor]:
         """The margin loss, and the share of faces whose own class is nearest."""
         with autocast(images.device):
             vectors = self.network(images)
         cosine = vectors.float() @ F.normalize(self.centres, dim=1).T
-        margin = settings.margin * F.one_hot(labels, cosine.shape[1])
         right = (cosine.argmax(1) == labels).float().mean()
-        return F.cross_entropy(settings.scale * (cosine - margin), labels), right
+        return F.cross_entropy(scale * (cosine - margin * F.one_hot(labels, cosine.shape[1])), labels), right
 
 
 def epoch_order(examples: Examples, settings: TrainSettings, rng: np.random.Generator) -> np.ndarray:
@@ -175,11 +175,15 @@ def train(people: Path, data: Path, out: Path, settings: TrainSettings, resume: 
                     group["lr"] = settings.learning_rate * rise * (0.01 + 0.99 * (1 + np.cos(np.pi * step / total)) / 2)
                 images = batch_of(examples.crops[rows], rng, settings).to(device)
                 labels = torch.from_numpy(examples.labels[rows]).to(device)
-                loss, right = model.loss(images.contiguous(memory_format=torch.channels_last), labels, settings)
+                margin = settings.margin * min(1.0, step / total / settings.margin_from)
+                images = images.contiguous(memory_format=torch.channels_last)
+                loss, right = model.loss(images, labels, margin, settings.scale)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 sums += torch.stack([loss.detach(), right]).cpu()
+                if (number + 1) % 50 == 0:
+                    job.note(f"loss {sums[0] / (number + 1):.3f}, right {sums[1] / (number + 1):.3f}")
                 job.advance()
             loss_mean, right_mean = (sums / batches).tolist()
             seconds = time.monotonic() - started
@@ -191,8 +195,8 @@ def save(out: Path, model: Classifier, optimizer: torch.optim.Optimizer, epoch: 
     """What resuming needs, and the weights to ship in bf16."""
     with atomic_write(out / "state.pt") as temporary:
         torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch}, temporary)
-    weights = {name: tensor.detach().cpu().to(torch.bfloat16).contiguous()
-               for name, tensor in model.network.state_dict().items()}  # fmt: skip
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()}
+    weights = {name: tensor.bfloat16() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     with atomic_write(out / "face_identity.safetensors") as temporary:
         save_file(weights, temporary)
 

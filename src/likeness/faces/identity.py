@@ -17,7 +17,7 @@ import torch
 from likeness.errors import ModelError
 from likeness.faces.align import COVERAGE, TEMPLATE, square_in_crop, umeyama, warp
 from likeness.faces.align import apply as moved
-from likeness.faces.identity_network import identity_view, load_identity_network, shipped_weights
+from likeness.faces.identity_network import EMBEDDING, identity_view, load_identity_network, shipped_weights
 
 SAME_PERSON = 0.5  # cosine; the card of the weights says how often it errs
 
@@ -50,7 +50,7 @@ class OwnRecogniser:
 
     @torch.inference_mode()
     def embed(self, crops: np.ndarray) -> np.ndarray:
-        vectors = [np.zeros((0, self._network.describe.out_features), np.float32)]
+        vectors = [np.zeros((0, EMBEDDING), np.float32)]
         for start in range(0, len(crops), _BATCH):
             faces = torch.from_numpy(np.ascontiguousarray(crops[start : start + _BATCH])).permute(0, 3, 1, 2).float()
             views = identity_view(faces / 255)

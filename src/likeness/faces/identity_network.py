@@ -37,10 +37,12 @@ class IdentityNetwork(nn.Module):
                 (_WIDTHS[0], *_WIDTHS), _WIDTHS, (1, 2, 2, 2), _RESIDUALS, strict=False
             )
         )
-        self.describe = nn.Linear(_WIDTHS[-1] * 4 * 4, EMBEDDING)
+        self.describe = nn.Sequential(
+            nn.Flatten(), nn.Linear(_WIDTHS[-1] * 4 * 4, EMBEDDING, bias=False), nn.BatchNorm1d(EMBEDDING)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
-        return F.normalize(self.describe(self.features(images)[-1].flatten(1)).float(), dim=1)
+        return F.normalize(self.describe(self.features(images)[-1]).float(), dim=1)
 
     def features(self, images: Tensor) -> list[Tensor]:
         """The four stages' feature maps, at 28, 14, 7 and 4 pixels: what perceptual losses and distances compare."""
@@ -51,20 +53,24 @@ class IdentityNetwork(nn.Module):
 
 
 class Residual(nn.Module):
-    """x + conv(conv(x)), the second convolution starting at zero, so that training starts from the identity."""
+    """x + conv(conv(x)), the second branch starting at zero, so that training starts from the identity."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.inner = nn.Sequential(_conv(width, width), nn.Conv2d(width, width, 3, padding=1))
-        for parameter in self.inner[1].parameters():
-            nn.init.zeros_(parameter)
+        last = nn.BatchNorm2d(width)
+        nn.init.zeros_(last.weight)
+        self.inner = nn.Sequential(_conv(width, width), nn.Conv2d(width, width, 3, padding=1, bias=False), last)
 
     def forward(self, maps: Tensor) -> Tensor:
         return maps + self.inner(maps)
 
 
 def _conv(channels: int, filters: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(channels, filters, 3, stride=stride, padding=1), nn.LeakyReLU(_SLOPE, inplace=True))
+    return nn.Sequential(
+        nn.Conv2d(channels, filters, 3, stride=stride, padding=1, bias=False),
+        nn.BatchNorm2d(filters),
+        nn.LeakyReLU(_SLOPE, inplace=True),
+    )
 
 
 def identity_view(crops: Tensor, coverage: float = COVERAGE) -> Tensor:
