@@ -27,7 +27,7 @@ from likeness.make.multiband import band_correction
 
 MaskChoice = Literal["hull", "network", "both"]
 
-_MEASURED_AT_MOST = 320  # px a side at which sharpness is measured: a larger face is looked at smaller
+_MEASURED_AT_MOST = 256  # px a side at which sharpness is measured: a larger face is looked at smaller
 
 
 @dataclass(frozen=True)
@@ -192,9 +192,9 @@ def put_back(frame: np.ndarray, seen: Look, settings: CompositeSettings, index: 
     image = colour.recolour(seen.image, seen.colours, settings.match, LightSettings())
     grain = None
     if seen.detail is not None:
-        wanted = match_detail.correction(seen.detail, seen.motion)
-        image = match_detail.corrected(image, wanted, scale_of(seen.matrix))
-        grain = partial(match_detail.grain, factor=wanted.grain, frame=index, face=face)
+        image = match_detail.corrected(image, seen.detail, seen.motion, scale_of(seen.matrix))
+        factor = match_detail.grain_factor(seen.detail.noise)
+        grain = partial(match_detail.grain, factor=factor, frame=index, face=face)
     if settings.blend == "poisson":
         image = image + membrane(image, target, mask)
     alpha = soft_mask(mask, settings.grow * seen.face_width, settings.feather * seen.face_width) * (1 - seen.front)
