@@ -25,6 +25,9 @@ def swap(
     model: Annotated[Path, typer.Option(help="Folder made by train.")],
     consent: Annotated[Path, typer.Option(help="Signed consent record for the face that is put in.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="OUT.mp4, a picture for a picture, or a folder.")],
+    revocations: Annotated[
+        list[Path] | None, typer.Option(help="Look in this file or folder too for a revocation of the consent.")
+    ] = None,
     direction: Annotated[Direction, typer.Option(help="a2b puts B's face into footage of A.")] = "a2b",
     all_faces: Annotated[
         bool, typer.Option("--all-faces", help="Swap every face, not the main one.", rich_help_panel=_WHOSE)
@@ -94,6 +97,7 @@ def swap(
         detail=detail,
         sequence=sequence,
         frame_rate=_rate(fps),
+        revocations=tuple(revocations or ()),
     )
     if approve is not None:
         shown = approval_sheet(clip, model, consent, output, approve, settings)

@@ -20,6 +20,7 @@ from likeness.make.consent_face import BoundFace
 from likeness.make.fit import CROP, view_matrix
 from likeness.make.follow import FacePath, Placed
 from likeness.make.model import WEIGHTS, ModelConfig, SideRecord, SwapModel, centre_crops, write_config, write_tensors
+from likeness.make.model_seal import seal
 from likeness.make.recipes import recipe_for
 from likeness.make.swap import Swapper, SwapSettings, swap_clip
 from likeness.media.clip import open_clip
@@ -84,6 +85,7 @@ def model(tmp_path: Path, footage_of_b: Path) -> Path:
         sides={"a": side_a, "b": side_b}, versions={},
     )  # fmt: skip
     write_config(folder, config)
+    seal(folder)
     return folder
 
 

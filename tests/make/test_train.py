@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 
 from likeness.errors import FaceSetError, ModelError, SettingsError, StorageError
 from likeness.make.history import StopSettings
-from likeness.make.model import CONFIG, CURVES, HISTORY, PREVIEW, RESUME, WEIGHTS, SwapModel
+from likeness.make.model import CONFIG, CURVES, HISTORY, PREVIEW, RESUME, WEIGHTS, SwapModel, write_tensors
+from likeness.make.model_seal import SEAL, check_seal
 from likeness.make.recipes import recipe_for
 from likeness.make.train import TrainSettings, interruptible, train
 from likeness.make.training import Training, learning_rate
@@ -50,7 +51,7 @@ def test_training_writes_a_model_that_swaps(pair: tuple[Path, Path], tmp_path: P
     out = tmp_path / "model"
     result = train(*pair, out, TrainSettings(iterations=16, batch=2, evaluate_every=5))
     assert (result.iterations, result.reason) == (16, "budget")
-    assert {path.name for path in out.iterdir()} == {CONFIG, WEIGHTS, RESUME, HISTORY, CURVES, PREVIEW}
+    assert {path.name for path in out.iterdir()} == {CONFIG, WEIGHTS, RESUME, SEAL, HISTORY, CURVES, PREVIEW}
     config = json.loads((out / CONFIG).read_text())
     assert set(config["sides"]["a"]["sources"]) == {"anna.mp4"}
     assert set(config["sides"]["b"]["sources"]) == {"ben.mp4"}
@@ -62,6 +63,18 @@ def test_training_writes_a_model_that_swaps(pair: tuple[Path, Path], tmp_path: P
         assert sheet.width == 6 * (size + 2) - 2
     images, _ = SwapModel.load(out).swap(np.zeros((1, 256, 256, 3), np.uint8), "a2b")
     assert np.isfinite(images).all()
+
+
+def test_a_model_is_sealed_and_exchanged_weights_do_not_outlive_a_resumption(pair: tuple[Path, Path], trained: Path):
+    check_seal(trained)
+    learnt = load_file(trained / WEIGHTS)
+    write_tensors(trained / WEIGHTS, recipe_for("light").build().state_dict())
+    with pytest.raises(ModelError, match="changed after training"):
+        check_seal(trained)
+    train(*pair, trained, TrainSettings(iterations=2, batch=1, resume=True))
+    check_seal(trained)
+    again = load_file(trained / WEIGHTS)
+    assert all(torch.allclose(again[name], learnt[name], atol=1e-3) for name in learnt)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -12,10 +12,12 @@ from likeness.faces.align import apply, invert
 from likeness.faces.pose import pose_of
 from likeness.files import check_output
 from likeness.make.follow import FacePath
-from likeness.make.preview import NOTICE, write_sheet
-from likeness.make.swap import Prepared, prepare
+from likeness.make.label import SyntheticLabel
+from likeness.make.preview import NOTICE
+from likeness.make.swap import Prepared, prepare, source_file
 from likeness.make.swapper import Swapper, SwapSettings
 from likeness.media.clip import Clip, Frame
+from likeness.media.writer import write_picture
 from likeness.progress import tracked
 
 _TILE_PX, _GAP_PX = 256, 4
@@ -45,8 +47,7 @@ def approval_sheet(
     """Write ``rows`` frames before and after the swap to the picture ``sheet`` and return how many there are.
 
     All else is as for `swap.swap_clip`, which, called afterwards for the same ``out``, need not look for the faces
-    again. The sheet is for whoever makes the swap: it is stamped, like the previews of a training, and not footage.
-    Raises as `swap_clip` does.
+    again. The sheet shows swapped frames, so it is labelled, marked and signed like any. Raises as `swap_clip` does.
     """
     settings, sheet = settings or SwapSettings(), Path(sheet)
     if sheet.suffix.lower() != ".png":
@@ -60,7 +61,8 @@ def approval_sheet(
         _row(frame, _swapped(frame, ready, settings), ready.paths[one.path])
         for frame, one in _frames(ready.footage, shown)
     ]
-    write_sheet(sheet, _sheet(drawn, f"{Path(clip).name}, {Path(model).name}"))
+    label = SyntheticLabel("swap", source=source_file(ready.footage), model=Path(model).name, consent=ready.consent)
+    write_picture(sheet, _sheet(drawn, f"{Path(clip).name}, {Path(model).name}"), labelling=label)
     return len(drawn)
 
 

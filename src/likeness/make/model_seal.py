@@ -79,6 +79,33 @@ def check_seal(folder: Path) -> None:
     Models of format 1 never had one; they, and those that another computer sealed, are used with a warning.
     """
     folder = Path(folder)
+    signer = _signer(folder)
+    if signer is None:
+        log.warning(
+            "The model in %s was trained by an earlier Likeness and is not sealed, so whose face it makes rests on its "
+            "%s alone. Resume its training for a moment to have it sealed.",
+            folder,
+            CONFIG,
+        )
+    elif not _is_own(signer):
+        log.warning(
+            "The model in %s was sealed on another computer, by %s. Use it only if you know who trained it.",
+            folder,
+            name_of(signer),
+        )
+
+
+def is_intact(folder: Path) -> bool:
+    """Whether the model in ``folder`` is what was sealed, or of format 1. Raises StorageError."""
+    try:
+        _signer(Path(folder))
+    except ModelError:
+        return False
+    return True
+
+
+def _signer(folder: Path) -> x509.Certificate | None:
+    """Who sealed the model, None where one of format 1 has no seal. Raises ModelError where it does not hold."""
     path = folder / SEAL
     if not path.exists():
         if read_config(folder).format >= _SEALED_SINCE:
@@ -86,13 +113,7 @@ def check_seal(folder: Path) -> None:
                 f"The model in {folder} has no seal, so whose face it makes is not certain. "
                 "Resume its training for a moment to have it sealed, or restore the folder as it was."
             )
-        log.warning(
-            "The model in %s was trained by an earlier Likeness and is not sealed, so whose face it makes rests on its "
-            "%s alone. Resume its training for a moment to have it sealed.",
-            folder,
-            CONFIG,
-        )
-        return
+        return None
     try:
         sealed = Seal.model_validate_json(path.read_bytes())
         certificates = x509.load_pem_x509_certificates(sealed.certificates.encode())
@@ -103,12 +124,7 @@ def check_seal(folder: Path) -> None:
             raise _broken(folder, CONFIG if name == "config" else WEIGHTS)
     if not _is_signed(sealed, certificates[0]):
         raise _broken(folder, SEAL)
-    if not _is_own(certificates[0]):
-        log.warning(
-            "The model in %s was sealed on another computer, by %s. Use it only if you know who trained it.",
-            folder,
-            name_of(certificates[0]),
-        )
+    return certificates[0]
 
 
 def _digests(folder: Path) -> dict[str, str]:

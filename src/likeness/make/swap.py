@@ -17,6 +17,7 @@ from likeness.make.consent import Consent
 from likeness.make.follow import FacePath, Span, follow_everyone
 from likeness.make.label import SyntheticLabel
 from likeness.make.model import WEIGHTS, SwapModel
+from likeness.make.model_seal import check_seal
 from likeness.make.networks.autoencoder import Side
 from likeness.make.resume import Workspace, key_of
 from likeness.make.sequence_label import SequenceLabel
@@ -69,10 +70,10 @@ def swap_clip(clip: Path, model: Path, consent: Path, out: Path, settings: SwapS
     """Write ``clip`` with the other face of ``model`` to ``out``: .mp4 for a clip, .png, .jpg or .webp for a picture,
     a new folder where ``settings.sequence`` asks for pictures.
 
-    ``clip`` may be a folder of numbered pictures. Nothing is done before ``consent`` is found to cover every source of
-    the face that is put in. Frames without a face pass unchanged, sound is kept. Interrupted, it goes on where it
-    stopped when it is called again alike. Raises ConsentError, ModelError, BadMediaError, NoFaceError, SettingsError,
-    StorageError; ``out`` is then as it was.
+    ``clip`` may be a folder of numbered pictures. Nothing is done before the model is found to be as training left it,
+    and ``consent`` to be for the face that is put in and to cover every source of it. Frames without a face pass
+    unchanged, sound is kept. Interrupted, it goes on where it stopped when it is called again alike. Raises
+    ConsentError, ModelError, BadMediaError, NoFaceError, SettingsError, StorageError; ``out`` is then as it was.
     """
     started = time.monotonic()
     settings, out = settings or SwapSettings(), Path(out)
@@ -80,7 +81,7 @@ def swap_clip(clip: Path, model: Path, consent: Path, out: Path, settings: SwapS
     footage = ready.footage
     swapper = Swapper(ready.model, ready.paths, settings, ready.workspace)
     frames = tracked(swapper.frames(footage.frames()), "Swapping the face", total=footage.frame_count)
-    source, name, rate = _source_file(footage), Path(model).name, footage.frame_rate or _FALLBACK_RATE
+    source, name, rate = source_file(footage), Path(model).name, footage.frame_rate or _FALLBACK_RATE
     if settings.sequence:
         pictures = SequenceLabel("swap", source=source, model=name, consent=ready.consent)
         write_sequence(out, frames, kind=settings.sequence, frame_rate=rate, labelling=pictures)
@@ -98,10 +99,13 @@ def prepare(clip: Path, model: Path, consent: Path, out: Path, settings: SwapSet
     """Check the consent, the clip and the output, and find the faces. Raises as `swap_clip` does."""
     clip, model, out = Path(clip), Path(model), Path(out)
     swap_model = SwapModel.load(model)
+    check_seal(model)
     side: Side = "b" if settings.direction == "a2b" else "a"
     learnt = swap_model.config.sides[side]
     face = swap_model.face(side)
-    record = consent_records.admit(consent, learnt.sources, "swap", face=face, recogniser=learnt.recogniser)
+    record = consent_records.admit(
+        consent, learnt.sources, "swap", face=face, recogniser=learnt.recogniser, revocations=settings.revocations
+    )
     whole = open_sequence(clip, settings.frame_rate) if clip.is_dir() else open_clip(clip)
     _check_output(whole, out, settings)
     footage = whole.cut(settings.start_s, settings.end_s)
@@ -156,6 +160,6 @@ def _check_output(footage: Clip, out: Path, settings: SwapSettings) -> None:
     check_output(out, [footage.path])
 
 
-def _source_file(footage: Clip) -> Path:
+def source_file(footage: Clip) -> Path:
     """The file that the credentials name as what this was made from: of a sequence the first picture."""
     return footage.files[0] if isinstance(footage, PictureSequence) else footage.path

@@ -36,8 +36,8 @@ class SwapSettings(CompositeSettings):
     ``direction``: ``a2b`` puts B's face into A's clip. ``faces``: the main face (`follow.apart`) or all; ``track``: the
     one with this number; ``like``: the person in this picture. ``start_s`` and ``end_s``: the part of the clip that is
     written. ``only``: seconds (from, to) of the clip in which faces are swapped; () is all of it. ``sequence``: write
-    pictures of that kind into a folder. ``frame_rate``: of a folder of pictures that is read. ``batch``: frames whose
-    faces are decoded together.
+    pictures of that kind into a folder. ``frame_rate``: of a folder of pictures that is read. ``revocations``: files
+    and folders that are searched for a revocation of the consent. ``batch``: frames whose faces are decoded together.
     """
 
     direction: Direction = "a2b"
@@ -49,6 +49,7 @@ class SwapSettings(CompositeSettings):
     only: tuple[Span, ...] = ()
     sequence: SequenceKind | None = None
     frame_rate: Fraction | None = None
+    revocations: tuple[Path, ...] = ()
     smooth: SmoothSettings = field(default_factory=SmoothSettings)
     batch: int = 16
 

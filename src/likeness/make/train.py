@@ -36,6 +36,7 @@ from likeness.make.model import (
     write_config,
     write_tensors,
 )
+from likeness.make.model_seal import is_intact, seal
 from likeness.make.networks.autoencoder import Side
 from likeness.make.parallel import group_of
 from likeness.make.preview import preview_sheet, write_sheet
@@ -190,7 +191,7 @@ class _Session:
         self.best: dict[str, Tensor] | None = None  # weights better than those on disk
         job.advance(self.state.iteration)
         if self.is_first:
-            self._write_config()  # an output that cannot be written is found now, not after the first minute
+            self._begin()
 
     def run(self, interrupt: threading.Event) -> Reason:
         """Train, and return why it ended."""
@@ -338,6 +339,7 @@ class _Session:
             write_tensors(out / WEIGHTS, self.best or training.weights())
             self.best = None
         self._write_config()
+        seal(out)
         note = f"{self.settings.arch}, iteration {self.state.iteration}, {_minutes(self.state.seconds)}"
         write_sheet(out / PREVIEW, preview_sheet(training.preview(), note))
         if self.state.entries:
@@ -346,6 +348,16 @@ class _Session:
         if self.on_save is not None:
             self.on_save(out, self.state)
         self.saved_at = time.monotonic()
+
+    def _begin(self) -> None:
+        """Bring the folder to where the training stands; an output that cannot be written is found now, not after the
+        first minute. Weights that are not those that were saved here are replaced at the next save."""
+        intact = is_intact(self.out) if (self.out / WEIGHTS).exists() else None
+        self._write_config()
+        if intact:
+            seal(self.out)
+        elif intact is not None:
+            self.best = self.training.weights()
 
     def _write_config(self) -> None:
         best = self.state.plateau.best
