@@ -1,9 +1,10 @@
 """How fast the face swap trains here, beside what this machine's arithmetic could do.
 
-    python benchmarks/swap_training.py [--threads 2] [--iterations 20] [--batch 16]
+    python benchmarks/swap_training.py [--threads 2] [--iterations 20] [--batch 16] [--arch gan] [--size 64]
 
-Prints for each architecture CPU-seconds (all threads) and iterations a second, the arithmetic of one iteration, and how
-much of the machine's measured rate of bf16 matrix products it reaches. CPU-seconds and shares of them hardly depend on
+Prints for each architecture, size and phase with a loss of its own, CPU-seconds (all threads) and iterations a second,
+faces a second (both sides), the arithmetic of one iteration, and how much of the machine's measured rate of bf16 matrix
+products it reaches. CPU-seconds and shares of them hardly depend on
 what else runs, above all with one thread; iterations a second do. faceswap, measured on two such cores at 16 faces a
 side and 64 px: 4.1–4.5 CPU-seconds an iteration for its `original`.
 """
@@ -11,16 +12,18 @@ side and 64 px: 4.1–4.5 CPU-seconds an iteration for its `original`.
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from typing import get_args
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from likeness.make.batches import Faces
-from likeness.make.compute import keep_freed_memory, pick_device
+from likeness.make.compute import pick_device, prepare
 from likeness.make.model import SideRecord
-from likeness.make.recipes import Architecture, Recipe, recipe_for
-from likeness.make.training import Training
+from likeness.make.phases import Phase
+from likeness.make.recipes import SIZES, Architecture, Recipe, recipe_for
+from likeness.make.training import StepSettings, Training
 from likeness.make.warp import PART_STEP, Crops
 
 FACESWAP_CPU_S = {"original": (4.1, 4.5)}  # an iteration, 16 faces a side, 64 px, two cores
@@ -73,17 +76,40 @@ def noise_faces(recipe: Recipe) -> Faces:
     return Faces(Crops(colours, parts), torch.arange(4, count), torch.arange(4), record)
 
 
-def training_of(arch: Architecture, batch: int) -> Training:
-    """A training of ``arch`` on noise."""
-    recipe = recipe_for(arch)
-    return Training(recipe, noise_faces(recipe), noise_faces(recipe), seed=0, batch=batch)
+def training_of(arch: Architecture, size: int, published: bool, batch: int) -> Training:
+    """A training of ``arch`` on noise, from noise."""
+    recipe = recipe_for(arch, size, published)
+    settings = StepSettings(batch=batch, start="noise")
+    return Training(recipe, noise_faces(recipe), noise_faces(recipe), seed=0, settings=settings)
 
 
-def operations(training: Training) -> int:
-    """Floating-point operations of one iteration's layers, forwards and backwards."""
+def operations(training: Training, done: float) -> int:
+    """Floating-point operations of the layers in one iteration, forwards and backwards, ``done`` of the training being
+    over."""
     with FlopCounterMode(display=False) as counter:
-        training.step(0.5)
+        training.step(done)
     return counter.get_total_flops()
+
+
+def costly_phases(recipe: Recipe) -> list[Phase]:
+    """The first phase, and the costliest where others ask more of networks: those with most terms."""
+    terms = [sum(value > 0 for value in astuple(phase.losses)) for phase in recipe.phases]
+    most = recipe.phases[terms.index(max(terms))]
+    return [recipe.phases[0]] if terms[0] == max(terms) else [recipe.phases[0], most]
+
+
+def row(arch: Architecture, training: Training, phase: Phase, times: int, bf16: float) -> str:
+    """One line of the table."""
+    cost = median_cost(lambda: training.step(phase.start), times)
+    flop = operations(training, phase.start)
+    millions = sum(parameter.numel() for parameter in training.network.parameters()) / 1e6
+    slow, slower = FACESWAP_CPU_S.get(arch, (0.0, 0.0))
+    beside = f"{slow / cost.cpu_s:.1f}–{slower / cost.cpu_s:.1f}×" if slow else "–"
+    return (
+        f"| {arch} {training.recipe.size} px | {phase.name or 'only'} | {millions:.2f} M | {cost.cpu_s:.2f} "
+        f"| {1 / cost.wall_s:.2f} | {2 * training.batch / cost.wall_s:.0f} | {flop / 1e9:.0f} "
+        f"| {flop / cost.device_s / bf16:.0%} | {beside} |"
+    )
 
 
 def main() -> None:
@@ -92,29 +118,25 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--iterations", type=int, default=20)
     parser.add_argument("--batch", type=int, default=16, help="faces a side")
+    parser.add_argument("--arch", choices=get_args(Architecture), action="append", help="only these")
+    parser.add_argument("--size", type=int, action="append", help="only these")
+    parser.add_argument("--published", action="store_true", help="gan and liae at their published widths")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    keep_freed_memory()
+    prepare(pick_device())
     fp32, bf16 = (matmul_rate(dtype, 8) for dtype in (torch.float32, torch.bfloat16))
     each = "" if torch.cuda.is_available() else " each"
     print(
         f"{pick_device()}, {chosen.threads} threads; matrix products{each} {fp32 / 1e9:.0f} GFLOP/s in fp32,", end=" "
     )
     print(f"{bf16 / 1e9:.0f} in bf16 ({bf16 / fp32:.1f}×); {chosen.batch} faces a side\n")
-    print("| network | parameters | CPU-s / it | it / s | GFLOP / it | share of bf16 rate | faceswap's CPU-s ÷ ours |")
-    print("|---|---|---|---|---|---|---|")
-    architectures: tuple[Architecture, ...] = ("original", "light")
-    for arch in architectures:
-        training = training_of(arch, chosen.batch)
-        cost = median_cost(lambda training=training: training.step(0.5), chosen.iterations)  # type: ignore[misc]
-        flop = operations(training)
-        size = sum(parameter.numel() for parameter in training.network.parameters()) / 1e6
-        slow, slower = FACESWAP_CPU_S.get(arch, (0.0, 0.0))
-        times = f"{slow / cost.cpu_s:.1f}–{slower / cost.cpu_s:.1f}×" if slow else "–"
-        print(
-            f"| {arch} {training.recipe.size} px | {size:.2f} M | {cost.cpu_s:.2f} | {1 / cost.wall_s:.2f} "
-            f"| {flop / 1e9:.0f} | {flop / cost.device_s / bf16:.0%} | {times} |"
-        )
+    print("| network | phase | parameters | CPU-s / it | it / s | faces / s | GFLOP / it ", end="")
+    print("| share of bf16 rate | faceswap's CPU-s ÷ ours |\n|---|---|---|---|---|---|---|---|---|")
+    for arch in chosen.arch or get_args(Architecture):
+        for size in chosen.size or SIZES[arch]:
+            training = training_of(arch, size, chosen.published, chosen.batch)
+            for phase in costly_phases(training.recipe):
+                print(row(arch, training, phase, chosen.iterations, bf16), flush=True)
 
 
 if __name__ == "__main__":

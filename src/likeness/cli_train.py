@@ -6,32 +6,67 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from likeness.errors import SettingsError
-
 EXIT_INTERRUPTED = 130
 
 say = Console(highlight=False, soft_wrap=True, markup=False)
 
-Architecture = Literal["light", "original"]
+Architecture = Literal["light", "original", "gan", "liae"]
+Start = Literal["faces", "noise"]
 
 
 def train(
     faces_a: Annotated[Path, typer.Argument(help="Faces of A, made by extract.")],
     faces_b: Annotated[Path, typer.Argument(help="Faces of B, made by extract.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the model.")],
-    arch: Annotated[Architecture, typer.Option(help="light is for CPUs; original is the published one.")] = "light",
+    arch: Annotated[
+        Architecture,
+        typer.Option(
+            help="light is for CPUs; original is as published; gan has a discriminator; liae is for differing light."
+        ),
+    ] = "light",
+    size: Annotated[int | None, typer.Option(help="Pixels of the made face: 64, 128 or 256.")] = None,
+    published: Annotated[bool, typer.Option("--published", help="gan and liae at their published widths.")] = False,
     minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.")] = None,
     iterations: Annotated[int | None, typer.Option(help="Stop after so many iterations.")] = None,
+    until_flat: Annotated[
+        bool, typer.Option("--until-flat", help="Stop once held-out faces gain no more; so it is without a budget.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the model in the folder.")] = False,
+    start: Annotated[Start, typer.Option(help="Begin with weights that know faces, or with noise.")] = "faces",
+    batch: Annotated[int | None, typer.Option(help="Faces a side in a batch.")] = None,
+    accumulate: Annotated[int, typer.Option(help="Batches that make one step, where memory is short.")] = 1,
+    learning_rate: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
+    seed: Annotated[int, typer.Option(help="Of all that is drawn by chance.")] = 0,
+    perceptual: Annotated[
+        Path | None, typer.Option(help="TorchScript file of feature maps (VGGFace) for the perceptual loss of gan.")
+    ] = None,
+    recogniser: Annotated[
+        Path | None, typer.Option(help="ONNX file of a face recogniser; else LIKENESS_RECOGNISER, else ours.")
+    ] = None,
+    gpus: Annotated[int, typer.Option(help="GPUs that train together (needs the extra multi-gpu).")] = 1,
 ) -> None:
-    """Train a shared encoder and a decoder for each of two faces. Ctrl-C saves; --resume goes on."""
+    """Train a network that swaps two faces. Ctrl-C saves; --resume goes on."""
     from likeness.make.model import CURVES, PREVIEW
     from likeness.make.train import TrainSettings
     from likeness.make.train import train as train_swap
 
-    if minutes is not None and iterations is not None:
-        raise SettingsError("Give --minutes or --iterations, not both.")
-    settings = TrainSettings(arch=arch, minutes=minutes, iterations=iterations, resume=resume)
+    settings = TrainSettings(
+        arch=arch,
+        size=size,
+        published=published,
+        minutes=minutes,
+        iterations=iterations,
+        resume=resume,
+        stop_when_flat=until_flat,
+        batch=batch,
+        accumulate=accumulate,
+        start=start,
+        learning_rate=learning_rate,
+        perceptual=perceptual,
+        recogniser=recogniser,
+        gpus=gpus,
+        seed=seed,
+    )
     result = train_swap(faces_a, faces_b, output, settings)
     say.print(result.advice)
     for picture in (output / PREVIEW, output / CURVES):

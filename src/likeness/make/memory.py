@@ -47,14 +47,16 @@ class Need:
 def need_of(recipe: Recipe, faces: int, device: torch.device) -> Need:
     """What training by ``recipe`` on ``faces`` faces, of both sides together, takes on ``device``."""
     with torch.device("meta"):
-        network = recipe.build()
+        network = recipe.build().placed_on(torch.device("meta"))
         critics = recipe.critic() if recipe.critic is not None and recipe.uses("adversarial") else None
     weights = _count(network) * (2 + _MOMENTS + (2 if recipe.averaging else 1))
     weights += 0 if critics is None else _count(critics) * (2 + _MOMENTS)
     pictures = faces * recipe.crop**2 * (3 + 2 / PART_STEP**2)
     drawn = 2 * 3 * (recipe.crop**2 + 2 * recipe.size**2) * _FLOAT
-    kept = _kept_bytes(recipe, network, critics) * (_HALF if computes_in_bf16(device) else 1.0)
-    return Need(int(weights * _FLOAT + pictures + _FIXED), int(kept * _BETWEEN + drawn))
+    one, two = (_kept_bytes(recipe, network, critics, count) for count in (1, 2))
+    share = _BETWEEN * (_HALF if computes_in_bf16(device) else 1.0)
+    fixed = weights * _FLOAT + pictures + _FIXED + max(0, 2 * one - two) * share
+    return Need(int(fixed), int((two - one) * share + drawn))
 
 
 def free_bytes(device: torch.device) -> int | None:
@@ -99,12 +101,12 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and "allocate memory" in str(error)
 
 
-def _kept_bytes(recipe: Recipe, network: SwapNetwork, critics: nn.ModuleDict | None) -> int:
-    """Bytes in float32 that the backward pass keeps of one face a side, with every term of every phase."""
+def _kept_bytes(recipe: Recipe, network: SwapNetwork, critics: nn.ModuleDict | None, count: int) -> int:
+    """Bytes in float32 that the backward pass keeps of ``count`` faces a side, in the phase that keeps most."""
     with torch.device("meta"):
         identity = IdentityNetwork().requires_grad_(False)
         side, part = recipe.size, recipe.size // PART_STEP
-        faces, parts = torch.zeros(1, 3, side, side), torch.zeros(1, 2, part, part)
+        faces, parts = torch.zeros(count, 3, side, side), torch.zeros(count, 2, part, part)
     views: Views = {"a": Warped(faces, faces, parts), "b": Warped(faces, faces, parts)}
     own = {weight.untyped_storage()._cdata for module in (network, identity) for weight in module.parameters()}
     kept: dict[int, int] = {}
