@@ -137,9 +137,10 @@ def test_faces_that_cannot_be_compared_are_refused() -> None:
         assert "recogniser-1" in str(caught.value)
 
 
-def test_a_model_that_knows_no_face_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_model_that_knows_no_face_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    consent.save(_record(valid_until=dt.datetime(2100, 1, 1, tzinfo=dt.UTC)), tmp_path / "anna.json")
     with caplog.at_level(logging.WARNING):
-        consent.check(_record(), SOURCES, now=NOW)
+        consent.admit(tmp_path / "anna.json", SOURCES)
     assert "footage alone decides" in caplog.text
 
 

@@ -84,6 +84,14 @@ def test_in_a_named_file_or_folder_it_counts(kept: Path, tmp_path: Path) -> None
     assert _admits(kept), "nothing was noted or moved by looking"
 
 
+def test_a_folder_may_hold_records_too_but_no_damaged_revocation(kept: Path, tmp_path: Path) -> None:
+    (kept.parent / "notes.json").write_text("{}")
+    assert _admits(kept, kept.parent)
+    (kept.parent / "other.revoked.json").write_text("{}")
+    with pytest.raises(ConsentError, match="no revocation"):
+        consent.admit(kept, SOURCES, revocations=[kept.parent])
+
+
 def test_a_new_record_holds_after_an_old_one_was_revoked(kept: Path) -> None:
     take_note(revoke(_record(person="Bert"), KEY))
     assert _admits(kept)

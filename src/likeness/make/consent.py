@@ -94,6 +94,12 @@ def admit(
     """The record in the file ``path``, where it allows the use (`check`); a revocation beside it counts as well."""
     record = load(path)
     check(record, sources, use, face=face, recogniser=recogniser, revocations=_places(path, revocations))
+    if face is None and record.face is not None:
+        log.warning(
+            "This model does not say what the face looks like that it has learnt: the footage alone decides. "
+            "Resume its training for a moment to have the face compared with the consent of %s.",
+            record.person,
+        )
     return record
 
 
@@ -109,8 +115,8 @@ def check(
     """Raise ConsentError unless ``record`` is signed, in force and covers ``use`` of the face from all ``sources``.
 
     ``sources`` maps a name people recognise (the footage's path) to the SHA-256 of that footage. ``face`` is the unit
-    vector (d,) of the face that would be put in, as the ``recogniser`` of that name sees it. ``revocations`` are files
-    and folders to be looked through beside the home folder's.
+    vector (d,) of the face that would be put in, as the ``recogniser`` of that name sees it; without one, the footage
+    alone decides. ``revocations`` are files and folders to be looked through beside the home folder's.
     """
     now = now or dt.datetime.now(dt.UTC)
     verify_signature(record)
@@ -151,17 +157,12 @@ def check(
 def _check_face(record: Consent, face: np.ndarray | None, recogniser: str | None) -> None:
     """Raise ConsentError where ``face`` is not the one that ``record`` describes, or cannot be compared with it."""
     bound = record.face
+    if face is None:
+        return
     if bound is None:
         log.warning(
             "The consent of %s is of an earlier version, which describes no face: the footage alone decides. "
             "Ask them for a new record.",
-            record.person,
-        )
-        return
-    if face is None:
-        log.warning(
-            "This model does not say what the face looks like that it has learnt: the footage alone decides. "
-            "Train it again to have the face compared with the consent of %s.",
             record.person,
         )
         return

@@ -8,6 +8,7 @@ import datetime as dt
 import json
 import logging
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -98,12 +99,12 @@ def revocation_of(record: Consent, places: Iterable[Path] = ()) -> Revocation | 
     """The revocation of ``record`` in the home folder or in ``places`` (files, or folders of .json files), if any.
 
     One that another key signed does not count. Raises ConsentError where a file that may hold it cannot be read: what
-    it says is then unknown, and nothing may be made on the strength of that.
+    it says is then unknown, and nothing may be made on the strength of that. Folders may hold other .json files, such
+    as records, which are passed over.
     """
     digest = record.digest()
     noted = sorted((home() / _FOLDER).glob(f"{digest}.*.json"))
-    for path in (*noted, *_files(places)):
-        revocation = load_revocation(path)
+    for revocation, path in chain(((load_revocation(path), path) for path in noted), _revocations(places)):
         if revocation.record != digest:
             continue
         if revocation.public_key == record.public_key:
@@ -112,12 +113,17 @@ def revocation_of(record: Consent, places: Iterable[Path] = ()) -> Revocation | 
     return None
 
 
-def _files(places: Iterable[Path]) -> Iterator[Path]:
+def _revocations(places: Iterable[Path]) -> Iterator[tuple[Revocation, Path]]:
     for place in places:
-        if place.is_dir():
-            yield from sorted(place.glob("*.json"))
-        else:
-            yield place
+        if not place.is_dir():
+            yield load_revocation(place), place
+            continue
+        for path in sorted(place.glob("*.json")):
+            try:
+                yield load_revocation(path), path
+            except ConsentError:
+                if path.name.endswith(BESIDE):
+                    raise
 
 
 def _text(revocation: Revocation) -> str:
