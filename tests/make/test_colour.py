@@ -1,10 +1,24 @@
+from typing import get_args
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likeness.make.colour import LightSettings, gamma, lab_transfer, linear, match_colour, relight, smooth_within
+from likeness.make.colour import (
+    LightSettings,
+    Match,
+    gamma,
+    lab_transfer,
+    linear,
+    match_colour,
+    observe,
+    pooled,
+    recolour,
+    relight,
+    smooth_within,
+)
 
 
 def _texture(seed: int, low: float = 0.25, high: float = 0.65) -> np.ndarray:
@@ -73,7 +87,7 @@ def test_none_and_an_empty_mask_leave_the_face_alone() -> None:
     assert match_colour(image, _texture(2), np.zeros_like(MASK), "reinhard") is image
 
 
-@pytest.mark.parametrize("match", ["none", "mean", "reinhard", "light"])
+@pytest.mark.parametrize("match", get_args(Match))
 @settings(deadline=None, max_examples=40)
 @given(seed=st.integers(0, 50))
 def test_every_match_stays_in_range_and_finite(match: str, seed: int) -> None:
@@ -93,3 +107,25 @@ def test_smooth_within_does_not_see_what_lies_outside() -> None:
 @given(st.floats(0, 1))
 def test_gamma_undoes_linear(value: float) -> None:
     assert gamma(linear(np.float32([value])))[0] == pytest.approx(value, abs=1e-5)
+
+
+@pytest.mark.parametrize("match", get_args(Match))
+def test_a_wavering_face_comes_out_steady(match: Match) -> None:
+    """The network's colours are off by something else in each frame; the frames' own are not."""
+    light, rng = LightSettings(), np.random.default_rng(0)
+    target = _texture(2) * np.float32([1.1, 1.0, 0.9])
+    made = [(_texture(1) * rng.normal(1, 0.08, 3)).astype(np.float32) for _ in range(7)]
+    seen = [observe(face, target, MASK, match, light) for face in made]
+    even = np.ones(7)
+    out = [recolour(face, pooled(own, seen, even), match, light) for face, own in zip(made, seen, strict=True)]
+    means = np.stack([face[MASK > 0].mean(axis=0) for face in out])
+    before = np.stack([face[MASK > 0].mean(axis=0) for face in made])
+    assert means.std(axis=0).max() < (2 if match == "none" else 0.25) * before.std(axis=0).max()
+
+
+def test_frames_without_a_face_do_not_count() -> None:
+    image, light = _texture(1), LightSettings()
+    seen = observe(image, _texture(2), MASK, "linear", light)
+    nobody = observe(image, _texture(2), 0 * MASK, "linear", light)
+    assert np.array_equal(pooled(seen, [seen, nobody], np.array([0.1, 0.9])).mean, seen.mean)
+    assert recolour(image, pooled(nobody, [seen, nobody], np.ones(2)), "linear", light) is image

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likeness.make import colour_transfer
-from likeness.make.colour import LightSettings, observe, pooled, recolour
 from likeness.make.colour_transfer import ColourMap
 
 Transfer = Callable[[np.ndarray, np.ndarray, np.ndarray], ColourMap]
@@ -48,10 +47,10 @@ def test_histogram_brings_each_channels_quantiles() -> None:
 
 
 def test_sliced_brings_a_distribution_that_no_linear_map_does() -> None:
-    """Two kinds of skin in one face: matching mean and covariance leaves the wrong colours, transport does not."""
+    """Skin with few highlights: matching mean and covariance leaves the wrong colours, transport does not."""
     rng = np.random.default_rng(0)
     source = rng.normal(0.5, 0.1, (2000, 3))
-    target = rng.normal(0, 0.02, (2000, 3)) + np.where(rng.random((2000, 1)) < 0.7, (0.7, 0.5, 0.4), (0.3, 0.3, 0.5))
+    target = 0.3 + 0.6 * rng.beta(1.5, 8, (2000, 3)) @ MIX
     even = np.ones(2000)
 
     def left_over(transfer: Transfer) -> float:
@@ -60,7 +59,7 @@ def test_sliced_brings_a_distribution_that_no_linear_map_does() -> None:
         axes /= np.linalg.norm(axes, axis=0)
         return float(np.abs(np.sort(moved @ axes, axis=0) - np.sort(target @ axes, axis=0)).mean())
 
-    assert left_over(colour_transfer.sliced) < 0.3 * left_over(colour_transfer.mkl)
+    assert left_over(colour_transfer.sliced) < 0.5 * left_over(colour_transfer.mkl)
 
 
 @pytest.mark.parametrize("transfer", ALL)
@@ -78,15 +77,3 @@ def test_few_or_equal_colours_do_no_harm(transfer: Transfer, seed: int, count: i
     moved = transfer(source, target, rng.uniform(0.1, 1, count))(np.concatenate([source, rng.random((9, 3))]))
     assert np.isfinite(moved).all()
     assert np.abs(moved).max() < 6
-
-
-def test_what_was_seen_in_several_frames_counts_by_its_weight() -> None:
-    image = np.random.default_rng(0).uniform(0.4, 0.6, (32, 32, 3)).astype(np.float32)
-    mask, light = np.ones((32, 32), np.float32), LightSettings()
-    bright, dark = (observe(image, np.clip(image + by, 0, 1), mask, "mean", light) for by in (0.2, -0.2))
-    only_bright = recolour(image, bright, "mean", light)
-    assert np.allclose(recolour(image, pooled([bright, dark], np.array([1.0, 0.0])), "mean", light), only_bright)
-    between = recolour(image, pooled([bright, dark], np.array([0.5, 0.5])), "mean", light)
-    assert abs(float(between.mean() - image.mean())) < 0.02
-    nobody = observe(image, image, 0 * mask, "mean", light)
-    assert np.allclose(recolour(image, pooled([bright, nobody], np.array([0.1, 0.9])), "mean", light), only_bright)

@@ -5,8 +5,9 @@ the frame's colours, which hides the seam but paints B's face in A's skin, the w
 ``mean`` moves the mean in CIE Lab, ``reinhard`` mean and spread (Reinhard et al. 2001, "Color transfer between
 images"), and ``linear``, ``mkl``, ``histogram`` and ``sliced`` are those of `colour_transfer`.
 
-Looking and recolouring are apart, so that what was seen in several frames can be pooled (`pooled`) and the colours do
-not flicker: `observe` each frame, `recolour` by what was seen around it.
+Looking and recolouring are apart, so that the colours do not flicker: `observe` each frame, `recolour` by what was seen
+around it (`pooled`). How two people's skins differ does not change from frame to frame, so whatever the difference
+between frame and made face does from one to the next is the network's wavering, and is taken out.
 """
 
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709
 _FLOOR = 0.01  # linear light below which a ratio says nothing
 _LAB_GAINS = (0.4, 2.5)
 _SAMPLED = 64  # rows and columns of the crop from which colours are taken
+_POOLED = 4096  # colours from several frames that are kept, evenly spread
 _TRANSFERS = {
     "linear": colour_transfer.affine,
     "mkl": colour_transfer.mkl,
@@ -60,12 +62,14 @@ class LightSettings:
 class Colours:
     """What was seen of the colours of a made face and of the frame where it goes.
 
-    For ``light``: ``mean`` (3,), the log ratio of frame to face in linear light, and ``shade`` float32 (h, w), how it
-    varies over the face. For the others: ``face`` and ``frame`` float32 (n, 3) in [0, 1], colours at the same places,
-    and their ``weights`` (n,). What is not needed is empty.
+    ``mean`` (3,) is the mean difference of frame and face: for ``light`` the log ratio in linear light, for the others
+    that of RGB; ``wavering`` (3,) by how much that of the frame itself is off the pooled one. ``shade`` float32 (h, w)
+    for ``light``: how the log ratio varies over the face. For the others ``face`` and ``frame`` float32 (n, 3) in
+    [0, 1], colours at the same places, and their ``weights`` (n,). What is not needed is empty.
     """
 
     mean: np.ndarray
+    wavering: np.ndarray
     shade: np.ndarray
     face: np.ndarray
     frame: np.ndarray
@@ -78,6 +82,7 @@ class Colours:
 
 
 _NOTHING = Colours(
+    np.zeros(3, np.float32),
     np.zeros(3, np.float32),
     np.zeros((0, 0), np.float32),
     np.zeros((0, 3), np.float32),
@@ -107,22 +112,28 @@ def observe(image: np.ndarray, target: np.ndarray, mask: np.ndarray, match: Matc
     step = max(1, len(mask) // _SAMPLED)
     inside = mask[::step, ::step] > 0
     weights = mask[::step, ::step][inside]
-    return replace(_NOTHING, face=image[::step, ::step][inside], frame=target[::step, ::step][inside], weights=weights)
+    face, frame = image[::step, ::step][inside], target[::step, ::step][inside]
+    mean = (weights / max(float(weights.sum()), 1e-9)) @ (frame - face)
+    return replace(_NOTHING, mean=mean, face=face, frame=frame, weights=weights)
 
 
-def pooled(seen: Sequence[Colours], weights: np.ndarray) -> Colours:
-    """What was ``seen`` in several frames as one, each with its weight (n,); frames without a face do not count."""
+def pooled(own: Colours, seen: Sequence[Colours], weights: np.ndarray) -> Colours:
+    """What was ``seen`` around a frame, its ``own`` among it, as one, each with its weight (n,); frames in which no
+    face was seen do not count."""
     kept = [(colours, weight) for colours, weight in zip(seen, weights, strict=True) if not colours.empty]
-    if not kept:
-        return _NOTHING
+    if own.empty or not kept:
+        return own
     share = np.array([weight for _, weight in kept], np.float32)
     share /= share.sum()
+    step = max(1, sum(len(colours.weights) for colours, _ in kept) // _POOLED)
+    mean = np.tensordot(share, np.stack([colours.mean for colours, _ in kept]), axes=1)
     return Colours(
-        mean=np.tensordot(share, np.stack([colours.mean for colours, _ in kept]), axes=1),
+        mean=mean,
+        wavering=own.mean - mean,
         shade=np.tensordot(share, np.stack([colours.shade for colours, _ in kept]), axes=1),
-        face=np.concatenate([colours.face for colours, _ in kept]),
-        frame=np.concatenate([colours.frame for colours, _ in kept]),
-        weights=np.concatenate([colours.weights * weight for colours, weight in kept]),
+        face=np.concatenate([colours.face for colours, _ in kept])[::step],
+        frame=np.concatenate([colours.frame for colours, _ in kept])[::step],
+        weights=np.concatenate([colours.weights * weight for colours, weight in kept])[::step],
     )
 
 
@@ -132,6 +143,7 @@ def recolour(image: np.ndarray, seen: Colours, match: Match, light: LightSetting
         return image
     if match == "light":
         return _lit(image, seen, light)
+    image = np.clip(image + seen.wavering, 0, 1)
     if match in ("mean", "reinhard"):
         return _lab_moved(image, seen, spread=match == "reinhard")
     mapped = _TRANSFERS[match](seen.face, seen.frame, seen.weights)(image.astype(np.float64))
@@ -176,6 +188,7 @@ def _seen_light(image: np.ndarray, target: np.ndarray, mask: np.ndarray, light: 
 def _lit(image: np.ndarray, seen: Colours, light: LightSettings) -> np.ndarray:
     level = float(seen.mean @ _LUMA)
     gain = light.level(level) * level + light.colour * (seen.mean - level) + light.shade * seen.shade[:, :, None]
+    gain = gain + seen.wavering
     return gamma(linear(image) * np.exp(gain))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 ColourMap = Callable[[np.ndarray], np.ndarray]
 
-_GAINS = (0.4, 2.5)  # how far a linear map may squeeze or stretch: few pixels must not tear a face apart
+_GAINS = (0.4, 2.5)  # how far a map may squeeze or stretch: few pixels must not tear a face apart
 _RIDGE = 1e-5  # added to covariances, so that a face of one colour can be divided by
 _QUANTILES = (np.arange(64) + 0.5) / 64
 _TURNS = 12  # frames of three axes; after ten the distributions hardly change
@@ -41,7 +41,7 @@ def mkl(source: np.ndarray, target: np.ndarray, weights: np.ndarray) -> ColourMa
 
 def histogram(source: np.ndarray, target: np.ndarray, weights: np.ndarray) -> ColourMap:
     """Each channel's distribution by its quantiles."""
-    tables = [(_quantiles(s, weights), _quantiles(t, weights)) for s, t in zip(source.T, target.T, strict=True)]
+    tables = [_table(before, after, weights) for before, after in zip(source.T, target.T, strict=True)]
 
     def mapped(colours: np.ndarray) -> np.ndarray:
         return np.stack([_along(colours[..., k], *table) for k, table in enumerate(tables)], axis=-1)
@@ -57,7 +57,7 @@ def sliced(source: np.ndarray, target: np.ndarray, weights: np.ndarray) -> Colou
     for _ in range(_TURNS):
         frame, _ = np.linalg.qr(rng.normal(size=(3, 3)))
         seen, goal = moved @ frame, target @ frame
-        tables = [(_quantiles(seen[:, k], weights), _quantiles(goal[:, k], weights)) for k in range(3)]
+        tables = [_table(seen[:, k], goal[:, k], weights) for k in range(3)]
         moved = _turned(seen, tables) @ frame.T
         steps.append((frame, tables))
 
@@ -76,6 +76,15 @@ def _turned(seen: np.ndarray, tables: list[tuple[np.ndarray, np.ndarray]]) -> np
 def _along(values: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """``values`` moved as the quantiles ``before`` to ``after``; beyond them by the same step as the outermost."""
     return values + np.interp(values, before, after - before)
+
+
+def _table(source: np.ndarray, target: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Quantiles (64,) of ``source`` and where they go: to those of ``target``, but never stretched by more than is
+    good, around the same mean."""
+    before, after = _quantiles(source, weights), _quantiles(target, weights)
+    steps = np.minimum(np.diff(after), _GAINS[1] * np.diff(before))
+    bounded = np.concatenate([[0.0], np.cumsum(steps)])
+    return before, bounded + (after.mean() - bounded.mean())
 
 
 def _quantiles(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

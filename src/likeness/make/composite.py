@@ -178,7 +178,7 @@ def steadied(middle: Look, near: Sequence[Look], apart_s: np.ndarray, settings: 
         middle,
         mask=mean_mask,
         front=occlusion.steadied(close or [middle.front]),
-        colours=colour.pooled([one.colours for one in kept], share),
+        colours=colour.pooled(middle.colours, [one.colours for one in kept], share),
         detail=match_detail.pooled(details, share) if len(details) == len(kept) else middle.detail,
     )
 

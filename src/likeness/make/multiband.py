@@ -8,7 +8,7 @@ and what the coarser bands do differently is a smooth correction that is added t
 import cv2
 import numpy as np
 
-_COARSEST = 8  # pixels a side of the lowest band
+_COARSEST = 24  # pixels a side of the lowest band at least: below, shades of the face would reach the background
 _FADE = 0.08  # part of the crop's side over which the correction falls to 0 at the border
 
 
