@@ -8,6 +8,7 @@ s · (cos θ_j − m · [j = own]) with s = 32, m = 0.3.
 """
 
 import argparse
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -172,7 +173,7 @@ def train(people: Path, data: Path, out: Path, settings: TrainSettings, resume: 
                 step = epoch * batches + number
                 rise = min(1.0, (step + 1) / settings.warm_up)
                 for group in optimizer.param_groups:
-                    group["lr"] = settings.learning_rate * rise * (0.01 + 0.99 * (1 + np.cos(np.pi * step / total)) / 2)
+                    group["lr"] = settings.learning_rate * rise * (0.01 + 0.99 * (1 + math.cos(math.pi * step / total)) / 2)
                 images = batch_of(examples.crops[rows], rng, settings).to(device)
                 labels = torch.from_numpy(examples.labels[rows]).to(device)
                 margin = settings.margin * min(1.0, step / total / settings.margin_from)

@@ -14,6 +14,7 @@ So its code cannot carry who A is, or A's light. In a third of the examples B is
 
 import argparse
 import copy
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,7 +191,7 @@ def train(people: Path, out: Path, settings: TrainSettings, resume: bool) -> Non
     with progress("Training", total=settings.steps, unit="steps") as job:
         job.advance(begun)
         for step in range(begun, settings.steps):
-            fall = 0.02 + 0.98 * (1 + np.cos(np.pi * step / settings.steps)) / 2
+            fall = 0.02 + 0.98 * (1 + math.cos(math.pi * step / settings.steps)) / 2
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * min(1.0, (step + 1) / settings.warm_up) * fall
             batch = draw(filmed, settings, np.random.default_rng((settings.seed, step)))
