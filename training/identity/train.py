@@ -172,8 +172,9 @@ def train(people: Path, data: Path, out: Path, settings: TrainSettings, resume: 
             for number, rows in enumerate(epoch_order(examples, settings, rng)):
                 step = epoch * batches + number
                 rise = min(1.0, (step + 1) / settings.warm_up)
+                fall = 0.01 + 0.99 * (1 + math.cos(math.pi * step / total)) / 2
                 for group in optimizer.param_groups:
-                    group["lr"] = settings.learning_rate * rise * (0.01 + 0.99 * (1 + math.cos(math.pi * step / total)) / 2)
+                    group["lr"] = settings.learning_rate * rise * fall
                 images = batch_of(examples.crops[rows], rng, settings).to(device)
                 labels = torch.from_numpy(examples.labels[rows]).to(device)
                 margin = settings.margin * min(1.0, step / total / settings.margin_from)
