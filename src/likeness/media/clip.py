@@ -120,7 +120,7 @@ class Clip:
 
     def _frames_of_part(self, begin_s: float, finish_s: float, start_s: float, end_s: float | None) -> Iterator[Frame]:
         whole = replace(self, part=None)
-        last_s = finish_s if end_s is None else min(finish_s, begin_s + end_s)
+        last_s = finish_s if end_s is None else min(finish_s, begin_s + end_s - _SAME_S)
         first = None
         for frame in whole.frames(begin_s - _SAME_S if begin_s else 0.0, last_s):
             first = frame.index if first is None else first
