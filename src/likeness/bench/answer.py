@@ -77,7 +77,8 @@ class KnownAnswer:
         if unchanged.shape != answer.shape or len(truth) != len(answer):
             raise BadMediaError(f"{clips.heldout} and {clips.answer} are not one take. Film them anew.")
         shown_a, shown_b = FaceSet.load(faces_a), FaceSet.load(faces_b)
-        fit = pose_fit_of(shown_b, Truth.load(truth_path(clips.training_b)))
+        heads = Truth.load(truth_path(clips.training_b)).head[shown_b.rows.column("frame").to_numpy()]
+        fit = pose_fit_of(shown_b.landmarks, heads)
         face_a, face_b = (_embedding_of(faces, recogniser) for faces in (shown_a, shown_b))
         return cls(unchanged, answer, truth, face_a, face_b, fit)
 
@@ -132,15 +133,14 @@ class Judge:
         return figures
 
 
-def pose_fit_of(faces: FaceSet, truth: Truth) -> np.ndarray:
+def pose_fit_of(landmarks: np.ndarray, heads: np.ndarray) -> np.ndarray:
     """The affine map (3, 4) from yaw, pitch and roll as `pose_of` estimates them to the true ones of this person.
 
     The estimate assumes a mean face, so it errs by degrees that depend on the person and little on the frame. Fitted to
-    ``faces`` of a training clip with its ``truth``, by least squares that hold the linear part near the identity as far
-    as the clip's range of poses says little about it (ridge).
+    the ``landmarks`` (n, 68, 2) found in a training clip and its true ``heads`` (n, 3), by least squares that hold the
+    linear part near the identity as far as the clip's range of poses says little about it (ridge).
     """
-    estimates = np.array([pose_of(points) for points in faces.landmarks])
-    heads = truth.head[faces.rows.column("frame").to_numpy()].astype(np.float64)
+    estimates, heads = np.array([pose_of(points) for points in landmarks]), heads.astype(np.float64)
     centre, middle = estimates.mean(axis=0), heads.mean(axis=0)
     apart, wanted = estimates - centre, heads - middle
     ridge = len(estimates) * _POSE_RANGE_DEG**2 * np.eye(3)

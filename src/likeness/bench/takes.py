@@ -76,6 +76,10 @@ class PairClips:
     heldout: Path
     answer: Path
 
+    @property
+    def all(self) -> tuple[Path, ...]:
+        return self.training_a, self.training_b, self.heldout, self.answer
+
 
 def clips_of(pair: Pair, folder: Path) -> PairClips:
     """Where the clips of ``pair`` lie, filmed or not."""
@@ -90,11 +94,12 @@ def clips_of(pair: Pair, folder: Path) -> PairClips:
 
 def film(chosen: list[Pair], folder: Path, settings: TakeSettings) -> None:
     """Film what is not there yet of the pairs' clips. Raises MissingDataError without the face model."""
-    planned = {path: take for pair in chosen for path, take in _takes(pair, folder, settings)}
+    incomplete = [pair for pair in chosen if not all(map(_is_filmed, clips_of(pair, folder).all))]
+    planned = {path: take for pair in incomplete for path, take in _takes(pair, folder, settings)}
     missing = {path: take for path, take in planned.items() if not _is_filmed(path)}
-    frames = sum(len(take.performance) for take in missing.values())
     if not missing:
         return
+    frames = sum(len(take.performance) for take in missing.values())
     with progress("Filming the pairs", total=frames, unit="frames") as job:
         for path, take in missing.items():
             film_to(path, take, on_frame=job.advance)

@@ -94,7 +94,7 @@ def run(bench: Bench, pair: Pair, minutes: float, shares: tuple[float, ...] = SH
     Interrupted, it goes on where it stopped. Raises MissingDataError, StorageError, ModelError, SettingsError.
     """
     film([pair], bench.clips_folder, bench.settings.takes)
-    race = _Race(bench, pair)
+    race = Race(bench, pair)
     chosen = contestants(bench.settings.starts, shares)
     curves = {one.name: {share: race.curve(one, share * minutes) for share in one.shares} for one in chosen}
     clock = CLOCK_NAMES[bench.settings.clock]
@@ -104,7 +104,7 @@ def run(bench: Bench, pair: Pair, minutes: float, shares: tuple[float, ...] = SH
     return text
 
 
-class _Race:
+class Race:
     """The trainings on one pair, with what they are looked at by."""
 
     def __init__(self, bench: Bench, pair: Pair) -> None:
