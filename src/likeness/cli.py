@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from likeness import __version__, cli_bench, cli_consent, cli_identity, cli_prove, cli_swap, cli_train
+from likeness import __version__, cli_bench, cli_consent, cli_identity, cli_portrait, cli_prove, cli_swap, cli_train
 from likeness.cli_train import EXIT_INTERRUPTED
 from likeness.errors import BadMediaError, ConsentError, LikenessError
 
@@ -31,6 +31,7 @@ app = typer.Typer(
 app.add_typer(cli_bench.bench_app, name="bench")
 app.add_typer(cli_consent.consent_app, name="consent")
 app.add_typer(cli_identity.identity_app, name="identity")
+app.add_typer(cli_portrait.portrait_app, name="portrait")
 say = Console(highlight=False, soft_wrap=True, markup=False)
 
 
