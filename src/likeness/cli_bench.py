@@ -55,7 +55,7 @@ def bench_swaps(
         threads=threads,
         keep_models=keep_models,
     )
-    say.print(run(output, settings))
+    say.print(run(output, settings, say.print))
     for name in (TABLE, PLOT, SHEET, RESULTS, CONDITIONS):
         say.print(f"  {output / name}")
 

@@ -9,7 +9,7 @@ added later.
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -93,6 +93,7 @@ class Conditions(BaseModel):
     clock: Clock
     threads: int
     seed: int
+    recogniser: str
 
 
 @dataclass(frozen=True)
@@ -115,17 +116,20 @@ class Plan:
         return row_of(self.arch, self.start, self.budget.minutes)
 
 
-def run(out: Path, settings: BenchSettings | None = None) -> str:
+def run(out: Path, settings: BenchSettings | None = None, tell: Callable[[str], None] = lambda line: None) -> str:
     """Film, train and score what ``out`` does not hold yet; returns the tables.
 
-    Raises SettingsError where ``out`` was begun under other conditions, MissingDataError without the face model,
-    StorageError.
+    ``tell`` is first told how much there is to do. Raises SettingsError where ``out`` was begun under other conditions,
+    MissingDataError without the face model, StorageError.
     """
     bench = Bench(Path(out), settings or BenchSettings())
+    ahead = list(bench.plans())
+    hours = sum(plan.budget.minutes for plan in ahead) / 60
+    tell(f"{len(ahead)} trainings, {hours:.1f} hours of {CLOCK_NAMES[bench.settings.clock]} time. Ctrl-C keeps all.")
     film(bench.pairs, bench.clips_folder, bench.settings.takes)
     for pair in bench.pairs:
         bench.score_baselines(pair)
-    for plan in bench.plans():
+    for plan in ahead:
         bench.train_and_score(plan)
         bench.report()
     return bench.report()
@@ -276,7 +280,11 @@ def has_running_start(arch: Architecture) -> bool:
 def _keep_conditions(out: Path, settings: BenchSettings) -> None:
     """Note in ``out`` what its figures have in common. Raises SettingsError where it was begun with other settings."""
     wanted = Conditions(
-        takes=asdict(settings.takes), clock=settings.clock, threads=torch.get_num_threads(), seed=settings.seed
+        takes=asdict(settings.takes),
+        clock=settings.clock,
+        threads=torch.get_num_threads(),
+        seed=settings.seed,
+        recogniser=recogniser().name,
     )
     path = out / CONDITIONS
     if not path.exists():
