@@ -135,6 +135,7 @@ class Race:
 
         def look(now: Training) -> None:
             state = now.progress
+            points[:] = [point for point in points if point.seconds < state.seconds]  # of a run that was cut off
             error = float(np.mean([rebuilt_error(now, side, faces) for side, faces in heldout.items()]))
             wanted = len(points) % _SWAP_EVERY == 0 or state.seconds >= budget.seconds
             psnr = self._psnr(now, contestant.arch) if wanted else None
