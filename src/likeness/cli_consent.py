@@ -35,15 +35,27 @@ def consent_new(
     use: Annotated[list[Use] | None, typer.Option(help="What you allow; repeat for more. Default: swap.")] = None,
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Default: a year from now.")] = None,
     like: Annotated[Path | None, typer.Option(help="A picture of you, where the footage shows others too.")] = None,
+    recogniser: Annotated[
+        Path | None, typer.Option(help="ONNX file of a face recogniser; else LIKENESS_RECOGNISER, else ours.")
+    ] = None,
 ) -> None:
     """Write a record for somebody's face and footage; its owner then signs it."""
+    from likeness.faces.identity import recogniser as open_recogniser
     from likeness.make import consent
 
     if output.exists():
         raise SettingsError(f"{output} exists already and may be a signed record. Choose another name.")
     valid_until = until.replace(tzinfo=UTC) if until else None
     uses = cast("list[consent.Use]", [item.value for item in use or [Use.SWAP]])
-    record = consent.new_consent(person, footage, purpose=purpose, like=like, uses=uses, valid_until=valid_until)
+    record = consent.new_consent(
+        person,
+        footage,
+        purpose=purpose,
+        like=like,
+        by=open_recogniser(recogniser),
+        uses=uses,
+        valid_until=valid_until,
+    )
     consent.save(record, output)
     say.print(f"Wrote {output}, not signed yet. {person} signs it with: likeness consent sign {output} --key KEY")
 

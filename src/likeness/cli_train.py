@@ -44,6 +44,12 @@ def train(
         Path | None, typer.Option(help="ONNX file of a face recogniser; else LIKENESS_RECOGNISER, else ours.")
     ] = None,
     gpus: Annotated[int, typer.Option(help="GPUs that train together (needs the extra multi-gpu).")] = 1,
+    watch: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CLIP", help="Footage of A not trained on: plot how our own detectors see its swap, stage by stage."
+        ),
+    ] = None,
 ) -> None:
     """Train a network that swaps two faces. Ctrl-C saves; --resume goes on."""
     from likeness.make.model import CURVES, PREVIEW
@@ -67,9 +73,20 @@ def train(
         gpus=gpus,
         seed=seed,
     )
-    result = train_swap(faces_a, faces_b, output, settings)
+    pictures = [output / PREVIEW, output / CURVES]
+    if watch is None:
+        result = train_swap(faces_a, faces_b, output, settings)
+    else:
+        from likeness.bench.detectability import Detectors
+        from likeness.bench.detector_scores import PLOT
+
+        detectors = Detectors(watch)
+        result = train_swap(faces_a, faces_b, output, settings, detectors)
+        if result.reason != "interrupted":
+            detectors.finish(output, result.iterations, result.seconds)
+        pictures.append(output / PLOT)
     say.print(result.advice)
-    for picture in (output / PREVIEW, output / CURVES):
+    for picture in pictures:
         if picture.exists():
             say.print(f"Look at {picture}")
     if result.reason == "interrupted":

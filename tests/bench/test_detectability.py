@@ -77,6 +77,7 @@ def test_scored_in_memory_and_only_when_due(clip: Path, model: Path, caplog: pyt
     detectors, before = Detectors(clip), {path.name for path in model.iterdir()}
     for iteration, seconds in ((10, 60.0), (11, 66.0), (20, 90.0)):
         detectors(model, Progress(seed=0, iteration=iteration, seconds=seconds))
+    detectors.finish(model, 20, 90.0)
     assert {path.name for path in model.iterdir()} == before | {TABLE, PLOT}, "no footage is written"
     scores = read_scores(model / TABLE)
     assert [(score.iteration, score.seconds) for score in scores] == [(0, 0.0), (10, 60.0), (20, 90.0)]

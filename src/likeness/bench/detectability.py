@@ -76,10 +76,19 @@ class Detectors:
 
     def __call__(self, out: Path, progress: Progress) -> None:
         """Score the model in ``out`` if its training has gone on long enough. Fails with a warning, never otherwise."""
+        scores = read_scores(out / TABLE)
+        if not scores or progress.seconds >= self.settings.growth * scores[-1].seconds:
+            self._try_to_score(out, progress.iteration, progress.seconds)
+
+    def finish(self, out: Path, iteration: int, seconds: float) -> None:
+        """Score what the training in ``out`` has come to, unless that was done. Fails with a warning."""
+        scores = read_scores(out / TABLE)
+        if not scores or scores[-1].iteration != iteration:
+            self._try_to_score(out, iteration, seconds)
+
+    def _try_to_score(self, out: Path, iteration: int, seconds: float) -> None:
         try:
-            scores = read_scores(out / TABLE)
-            if not scores or progress.seconds >= self.settings.growth * scores[-1].seconds:
-                self.score(out, progress.iteration, progress.seconds)
+            self.score(out, iteration, seconds)
         except LikenessError as error:
             log.warning("The detectors did not look at this stage of the training: %s", error)
 

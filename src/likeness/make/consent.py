@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 
 from likeness.errors import ConsentError
+from likeness.faces.identity import Recogniser
 from likeness.files import sha256_of
 from likeness.make.consent_face import BoundFace
 from likeness.make.consent_keys import load_key, make_key
@@ -36,6 +37,7 @@ def new_consent(
     *,
     purpose: str,
     like: Path | None = None,
+    by: Recogniser | None = None,
     face: BoundFace | None = None,
     kind: Kind = "person",
     uses: Sequence[Use] = ("swap",),
@@ -44,8 +46,9 @@ def new_consent(
 ) -> Consent:
     """An unsigned record for the face in ``footage``, valid for a year unless told otherwise.
 
-    The face is that of the person seen most, or of the one ``like`` shows (`person_in`), unless ``face`` is known
-    already. Raises ConsentError, and BadMediaError where the footage cannot be opened.
+    The face is that of the person seen most, or of the one ``like`` shows, as the recogniser ``by`` (ours) describes it
+    (`person_in`), unless ``face`` is known already. Raises ConsentError, and BadMediaError where the footage cannot be
+    opened.
     """
     start = valid_from or dt.datetime.now(dt.UTC)
     footage = [Path(path) for path in footage]
@@ -68,7 +71,7 @@ def new_consent(
     }
     try:
         Consent(version=1, **stated)  # what is wrong with these is said before the footage is searched
-        return Consent(**stated, purpose=purpose, face=face or person_in(footage, like))
+        return Consent(**stated, purpose=purpose, face=face or person_in(footage, like, by))
     except ValidationError as error:
         raise ConsentError(f"No record can be made of that: {first_problem(error)}.") from error
 

@@ -346,7 +346,9 @@ class _Session:
             write_history(out / HISTORY, self.state.entries)
             plot_history(out / CURVES, self.state.entries)
         if self.on_save is not None:
+            before = time.monotonic()
             self.on_save(out, self.state)
+            self.clock += time.monotonic() - before  # looking on takes nothing of the training's time
         self.saved_at = time.monotonic()
 
     def _begin(self) -> None:
