@@ -15,6 +15,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from likeness.actors.truth import Truth
 from likeness.bench.metrics import psnr
@@ -26,10 +27,11 @@ from likeness.make.composite import SteadySettings
 from likeness.make.fit import compose, view_matrix
 from likeness.make.follow import FacePath, apart, follow_everyone
 from likeness.make.model import SwapModel
-from likeness.make.preview import write_sheet
+from likeness.make.preview import NOTICE, write_sheet
 from likeness.make.swap import Swapper, SwapSettings, fitted
 from likeness.media.clip import open_clip
 
+_CAPTION_PX = 22
 _UNSTEADY = SteadySettings(width_s=0, front_s=0)
 VARIANTS: dict[str, SwapSettings] = {
     "defaults": SwapSettings(),
@@ -105,10 +107,20 @@ def main() -> None:
         print(f"| {name} | {quality:.2f} | {unsteady:.3f} | {took:.0f} |", flush=True)
         rows.append(images[len(images) // 2])
     if options.sheet:
-        rows.append(answer[len(answer) // 2])
-        while len(rows) % 4:
-            rows.append(np.zeros_like(rows[0]))
-        write_sheet(options.sheet, np.vstack([np.hstack(rows[k : k + 4]) for k in range(0, len(rows), 4)]))
+        names = [*options.only, "the true answer"]
+        write_sheet(options.sheet, _sheet(names, [*rows, answer[len(answer) // 2]]))
+
+
+def _sheet(names: list[str], pictures: list[np.ndarray]) -> np.ndarray:
+    """The pictures four in a row, each under its name: uint8 (h, w, 3)."""
+    height, width = pictures[0].shape[:2]
+    sheet = Image.new("RGB", (4 * width, -(-len(pictures) // 4) * (height + _CAPTION_PX)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for number, (name, picture) in enumerate(zip(names, pictures, strict=True)):
+        x, y = number % 4 * width, number // 4 * (height + _CAPTION_PX)
+        draw.text((x + 4, y + 3), f"{name}, {NOTICE}", fill="black", font=font)
+        sheet.paste(Image.fromarray(picture), (x, y + _CAPTION_PX))
+    return np.asarray(sheet)
 
 
 if __name__ == "__main__":

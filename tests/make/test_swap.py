@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from PIL import Image
 
 from likeness.errors import BadMediaError, ConsentError, ModelError, NoFaceError, SettingsError
 from likeness.faces.align import TEMPLATE, alignment, apply, warp
 from likeness.faces.hull import hull_mask
+from likeness.faces.tracker import Tracker
 from likeness.files import sha256_of
 from likeness.footage import footage
+from likeness.make.approval import approval_sheet
 from likeness.make.blend import Blend
 from likeness.make.colour import Match
 from likeness.make.composite import Made, face_mask, look, put_back
@@ -22,11 +25,13 @@ from likeness.make.follow import FacePath, Placed
 from likeness.make.model import WEIGHTS, ModelConfig, SideRecord, SwapModel, centre_crops, write_config, write_tensors
 from likeness.make.model_seal import seal
 from likeness.make.recipes import recipe_for
+from likeness.make.resume import Workspace
 from likeness.make.swap import Swapper, SwapSettings, swap_clip
 from likeness.media.clip import open_clip
 from likeness.media.frame import Frame
 from likeness.media.writer import SoundTrack, write_clip, write_picture
 from likeness.prove.credentials import read
+from likeness.prove.verify import verify
 
 RATE = Fraction(25)
 FACE_OF_B = BoundFace.of(np.eye(1, 128)[0], "recogniser-1", 0.5)
@@ -268,3 +273,98 @@ def test_a_picture_is_swapped_into_a_picture(tmp_path: Path, model: Path, consen
     result = swap_clip(picture, model, consent, tmp_path / "out.png")
     assert (result.frames, result.swapped) == (1, 1)
     assert open_clip(result.path).kind == "picture"
+
+
+def test_a_part_is_written_with_its_sound_and_swapped_only_where_asked(
+    tmp_path: Path, model: Path, consent: Path, speaking: Path
+) -> None:
+    """Frames 2 to 6 of eight (shown 0.12 to 0.26 s): the face is another in the second half of them alone."""
+    settings = SwapSettings(mask="hull", detail=False, start_s=0.12, end_s=0.28, only=((0.2, 0.4),))
+    result = swap_clip(speaking, model, consent, tmp_path / "out.mp4", settings)
+    part, out = open_clip(speaking).cut(0.12, 0.28), open_clip(result.path)
+    before, after = list(part.frames()), list(out.frames())
+    assert np.allclose([frame.time_s for frame in after], [frame.time_s for frame in before], atol=1e-3)
+    assert len(after) == result.frames > result.swapped > 0
+    for old, new in zip(before, after, strict=True):
+        changed = np.abs(new.image.astype(int) - old.image)[150:260, 120:260].mean() > 8
+        assert changed == (old.time_s + 0.12 >= 0.2 - 1e-6)
+    lengths = [sum(len(block) for block in clip.samples(1)) / 48_000 for clip in (part, out)]
+    assert lengths[1] == pytest.approx(lengths[0], abs=0.04)
+
+
+def test_an_interrupted_swap_goes_on_where_it_stopped(
+    tmp_path: Path, model: Path, consent: Path, speaking: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, out = SwapSettings(batch=2, detail=False), tmp_path / "results" / "out.mp4"
+    decoded: list[int] = []
+    decode = SwapModel.swap
+
+    def stopping(self: SwapModel, crops: np.ndarray, direction: str) -> tuple[np.ndarray, np.ndarray]:
+        decoded.append(len(crops))
+        if len(decoded) == stop_at:
+            raise KeyboardInterrupt
+        return decode(self, crops, direction)
+
+    monkeypatch.setattr(SwapModel, "swap", stopping)
+    stop_at = 4  # the first call fits the face on the head, then come batches of two frames
+    with pytest.raises(KeyboardInterrupt):
+        swap_clip(speaking, model, consent, out, settings)
+    kept = tmp_path / "results" / ".out.mp4.swap"
+    assert [path.name for path in out.parent.iterdir()] == [kept.name]
+    assert {path.suffix for path in kept.iterdir()} == {".npz"}, "numbers and crops, no footage"
+    decoded.clear()
+    stop_at = 99
+    swap_clip(speaking, model, consent, out, settings)
+    assert sum(decoded[1:]) == 4, "of eight faces four were made before"
+    assert [path.name for path in out.parent.iterdir()] == ["out.mp4"]
+
+
+def test_faces_that_were_kept_give_the_same_frames(tmp_path: Path, model: Path) -> None:
+    loaded, settings = SwapModel.load(model), SwapSettings(batch=2)
+    workspace = Workspace(tmp_path / "out.mp4", "clip", "model")
+
+    def frames(workspace: Workspace | None) -> np.ndarray:
+        return np.stack([one.image for one in Swapper(loaded, [_path(1, 5)], settings, workspace).frames(_frames(7))])
+
+    alone, first, again = frames(None), frames(workspace), frames(workspace)
+    assert np.array_equal(alone, first)
+    assert np.array_equal(first, again)
+    (workspace.folder / "made-model-000001.npz").write_bytes(b"cut off")
+    assert np.array_equal(frames(workspace), first)
+    assert Workspace(tmp_path / "out.mp4", "clip", "other").folder == workspace.folder
+    assert list(workspace.folder.iterdir()) == [], "what was kept for another swap is thrown away"
+
+
+def test_a_sequence_of_pictures_goes_in_and_comes_out(
+    tmp_path: Path, model: Path, consent: Path, speaking: Path
+) -> None:
+    pictures, out = tmp_path / "pictures", tmp_path / "out"
+    pictures.mkdir()
+    for frame in open_clip(speaking).cut(0, 0.1).frames():
+        Image.fromarray(frame.image).save(pictures / f"{frame.index}.png")
+    count = len(list(pictures.iterdir()))
+    with pytest.raises(SettingsError, match="--fps"):
+        swap_clip(pictures, model, consent, out, SwapSettings(sequence="exr"))
+    settings = SwapSettings(sequence="exr", frame_rate=RATE, detail=False)
+    result = swap_clip(pictures, model, consent, out, settings)
+    assert (result.frames, result.swapped) == (count, count)
+    for path in out.glob("*.exr"):
+        found = verify(path)
+        assert found.credentials.state == "trusted"
+        assert found.watermark.known
+        assert not found.contradictions
+    with pytest.raises(SettingsError, match="already"):
+        swap_clip(pictures, model, consent, out, settings)
+
+
+def test_the_sheet_comes_first_and_the_faces_are_found_once(
+    tmp_path: Path, model: Path, consent: Path, speaking: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, sheet = tmp_path / "out.mp4", tmp_path / "sheet.png"
+    assert approval_sheet(speaking, model, consent, out, sheet, SwapSettings(), rows=3) == 3
+    assert open_clip(sheet).width > 1000
+    assert not out.exists()
+    monkeypatch.setattr(Tracker, "update", None)
+    assert swap_clip(speaking, model, consent, out).swapped == 8
+    with pytest.raises(SettingsError, match="png"):
+        approval_sheet(speaking, model, consent, out, tmp_path / "sheet.jpg")

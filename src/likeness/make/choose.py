@@ -36,19 +36,24 @@ def numbered(track: int) -> Chooser:
 
 
 def alike(picture: Path, recogniser: Recogniser) -> Chooser:
-    """The person in ``picture``, across cuts; of two tracks in one frame the one that is more alike. Raises
-    BadMediaError and NoFaceError for a picture without exactly one face, and NoFaceError where nobody is alike."""
-    reference: np.ndarray = reference_face(picture, recogniser)
+    """The person in ``picture``. Raises BadMediaError and NoFaceError for a picture without exactly one face."""
+    return nearest(reference_face(picture, recogniser), recogniser)
+
+
+def nearest(reference: np.ndarray, recogniser: Recogniser) -> Chooser:
+    """The person whose embedding ``reference`` (d,) is, across cuts; of two tracks in one frame the one that is more
+    alike. Raises NoFaceError where nobody is alike."""
 
     def chosen(seen: Mapping[int, Sightings]) -> list[Sightings]:
         crops = {track: np.stack([sample.crop for sample in sightings.samples]) for track, sightings in seen.items()}
         found = likenesses(crops, reference, recogniser)
-        same = sorted((track for track in found if found[track] >= recogniser.threshold), key=lambda one: -found[one])
+        ranked = sorted(found, key=lambda track: -found[track])
+        same = [track for track in ranked if found[track] >= recogniser.threshold]
         if not same:
             raise NoFaceError(
-                f"Nobody in the clip looks like the face in {picture}: the nearest, track "
-                f"{max(found, key=lambda one: found[one])}, has {max(found.values()):.2f}, and "
-                f"{recogniser.threshold:.2f} is needed. Choose by --track, or another picture."
+                f"Nobody in the clip looks like the person asked for: the nearest, track {ranked[0]}, has "
+                f"{found[ranked[0]]:.2f}, and {recogniser.threshold:.2f} is needed. Choose by --track, or another "
+                "picture."
             )
         return disjoint(seen[track] for track in same)
 

@@ -63,7 +63,7 @@ class Colours:
     """What was seen of the colours of a made face and of the frame where it goes.
 
     ``mean`` (3,) is the mean difference of frame and face: for ``light`` the log ratio in linear light, for the others
-    that of RGB; ``wavering`` (3,) by how much that of the frame itself is off the pooled one. ``shade`` float32 (h, w)
+    the log ratio of the mean RGB; ``wavering`` (3,) by how much that of the frame itself is off the pooled one. ``shade`` float32 (h, w)
     for ``light``: how the log ratio varies over the face. For the others ``face`` and ``frame`` float32 (n, 3) in
     [0, 1], colours at the same places, and their ``weights`` (n,). What is not needed is empty.
     """
@@ -113,7 +113,8 @@ def observe(image: np.ndarray, target: np.ndarray, mask: np.ndarray, match: Matc
     inside = mask[::step, ::step] > 0
     weights = mask[::step, ::step][inside]
     face, frame = image[::step, ::step][inside], target[::step, ::step][inside]
-    mean = (weights / max(float(weights.sum()), 1e-9)) @ (frame - face)
+    share = weights / max(float(weights.sum()), 1e-9)
+    mean = np.log(np.maximum(share @ frame, _FLOOR) / np.maximum(share @ face, _FLOOR))
     return replace(_NOTHING, mean=mean, face=face, frame=frame, weights=weights)
 
 
@@ -143,7 +144,7 @@ def recolour(image: np.ndarray, seen: Colours, match: Match, light: LightSetting
         return image
     if match == "light":
         return _lit(image, seen, light)
-    image = np.clip(image + seen.wavering, 0, 1)
+    image = np.clip(image * np.exp(seen.wavering), 0, 1)
     if match in ("mean", "reinhard"):
         return _lab_moved(image, seen, spread=match == "reinhard")
     mapped = _TRANSFERS[match](seen.face, seen.frame, seen.weights)(image.astype(np.float64))
