@@ -79,6 +79,8 @@ def test_version(likeness: Likeness) -> None:
         ("consent", "show", "{faceless}"),
         ("consent", "new", "nowhere.mp4", "--person", "Ada", "--purpose", "film X", "-o", "{tmp}/record.json"),
         ("consent", "new", "{faceless}", "--person", "Ada", "--purpose", "film X", "-o", "{tmp}/record.json"),
+        ("consent", "new", "{faceless}", "--person", "Ada", "-o", "{tmp}/record.json"),
+        ("consent", "new", "{faceless}", "--person", "Nobody", "--portrait", "-o", "{tmp}/record.json"),
         ("consent", "import-revocation", "{faceless}"),
         ("cast", "-o", "{tmp}/cast", "--size", "3"),
         ("extract", "{faceless}", "-o", "{tmp}/faces"),

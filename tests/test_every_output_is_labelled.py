@@ -172,7 +172,8 @@ def swap(scene: Scene, out: Path) -> None:
 
 
 def train(scene: Scene, out: Path) -> None:
-    likeness("train", scene.faces("a"), scene.faces("b"), "-o", out / "model", "--iterations", 1)
+    faces = (scene.faces("a"), scene.faces("b"))
+    likeness("train", *faces, "-o", out / "model", "--iterations", 1, "--watch", scene.clip)
 
 
 def demo(scene: Scene, out: Path) -> None:

@@ -30,11 +30,16 @@ class Use(StrEnum):
 def consent_new(
     footage: Annotated[list[Path], typer.Argument(help="The footage of your face that you allow to be used.")],
     person: Annotated[str, typer.Option(help="Your name.")],
-    purpose: Annotated[str, typer.Option(help='What for, in your words: "short film X, nothing else".')],
     output: Annotated[Path, typer.Option("-o", "--output", help="Where the record goes (JSON).")],
+    purpose: Annotated[
+        str | None, typer.Option(help='What for, in your words: "short film X, nothing else". Needed for a person.')
+    ] = None,
     use: Annotated[list[Use] | None, typer.Option(help="What you allow; repeat for more. Default: swap.")] = None,
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Default: a year from now.")] = None,
     like: Annotated[Path | None, typer.Option(help="A picture of you, where the footage shows others too.")] = None,
+    portrait: Annotated[
+        bool, typer.Option("--portrait", help="The pictures are portraits of nobody that were made on this computer.")
+    ] = False,
     recogniser: Annotated[
         Path | None, typer.Option(help="ONNX file of a face recogniser; else LIKENESS_RECOGNISER, else ours.")
     ] = None,
@@ -46,6 +51,12 @@ def consent_new(
     if output.exists():
         raise SettingsError(f"{output} exists already and may be a signed record. Choose another name.")
     valid_until = until.replace(tzinfo=UTC) if until else None
+    if portrait:
+        consent.save(consent.portrait_consent(person, footage, valid_until), output)
+        say.print(f"Wrote {output}: the face in it is nobody's, so nobody has to sign.")
+        return
+    if purpose is None:
+        raise SettingsError("Say what the face may be used for: --purpose TEXT. The person signs it.")
     uses = cast("list[consent.Use]", [item.value for item in use or [Use.SWAP]])
     record = consent.new_consent(
         person,

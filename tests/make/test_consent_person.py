@@ -4,6 +4,7 @@ People are told apart by a recogniser of the test's own (`colour_recogniser`); B
 """
 
 import logging
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from likeness.errors import BadMediaError, ConsentError
 from likeness.faces.align import aligned_crop
 from likeness.faces.finder import FaceFinder
 from likeness.faces.identity import OnnxRecogniser, recogniser
+from likeness.files import sha256_of
 from likeness.footage import footage
-from likeness.make.consent import check, new_consent, synthetic_consent
+from likeness.make.consent import check, new_consent, portrait_consent, synthetic_consent
 from likeness.make.consent_person import person_in
+from likeness.make.label import SyntheticLabel
 from likeness.media.clip import open_clip
 from likeness.media.frame import Frame
-from likeness.media.writer import write_clip
+from likeness.media.writer import write_clip, write_picture
 
 MOMENTS = (1.0, 5.0, 9.0)
 SIZE = 192  # pixels: small pictures are searched faster
@@ -132,6 +135,21 @@ def test_clips_are_searched_too(people: dict[str, Path], by: OnnxRecogniser, tmp
     write_clip(tmp_path / "c.mp4", frames, frame_rate=Fraction(2), sound=None, labelling=_Unlabelled())
     bound = person_in([tmp_path / "c.mp4"], by=by)
     assert bound.vector @ _face(people["anna0"], by) > by.threshold > bound.vector @ _face(people["bert0"], by)
+
+
+def test_portraits_made_here_need_nobodys_signature(people: dict[str, Path], tmp_path: Path) -> None:
+    portrait, photograph = tmp_path / "nobody.png", people["anna0"]
+    write_picture(portrait, np.asarray(Image.open(photograph)), labelling=SyntheticLabel("portrait", model="m"))
+    record = portrait_consent("Nobody 1", [portrait])
+    assert record.kind == "synthetic"
+    check(record, {"nobody.png": sha256_of(portrait)})
+    with pytest.raises(ConsentError, match=r"anna0\.png is no portrait"):
+        portrait_consent("Nobody 1", [portrait, photograph])
+    shutil.copy(photograph, portrait)
+    with pytest.raises(ConsentError, match="is no portrait"):
+        portrait_consent("Nobody 1", [portrait])
+    with pytest.raises(ConsentError, match="cannot be read"):
+        portrait_consent("Nobody 1", [tmp_path / "none.png"])
 
 
 def test_a_record_for_one_face_does_not_open_another(

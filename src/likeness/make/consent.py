@@ -24,6 +24,7 @@ from likeness.make.consent_keys import load_key, make_key
 from likeness.make.consent_person import person_in
 from likeness.make.consent_record import Consent, Kind, Use, first_problem, load, save, sign, verify_signature
 from likeness.make.consent_revocation import beside, revocation_of
+from likeness.prove.ledger import Ledger
 
 _DEFAULT_VALIDITY = dt.timedelta(days=365)
 _NOBODY = "any; the face is synthetic and depicts nobody"
@@ -55,12 +56,7 @@ def new_consent(
     for path in footage:
         if path.exists() and not (path.is_file() and path.stat().st_size):
             raise ConsentError(f"{path} is empty or no plain file, so it shows no face. Name the footage itself.")
-    try:
-        sources = tuple(dict.fromkeys(sha256_of(path) for path in footage))
-    except OSError as error:
-        raise ConsentError(
-            f"The footage {error.filename} cannot be read ({error.strerror}). Name files that are there."
-        ) from error
+    sources = tuple(dict.fromkeys(map(_digest, footage)))
     stated: dict[str, Any] = {
         "person": person,
         "kind": kind,
@@ -83,6 +79,20 @@ def synthetic_consent(actor: str, footage: Iterable[Path], valid_until: dt.datet
     """
     record = new_consent(actor, footage, purpose=_NOBODY, kind="synthetic", valid_until=valid_until)
     return sign(record, Ed25519PrivateKey.generate())
+
+
+def portrait_consent(name: str, portraits: Sequence[Path], valid_until: dt.datetime | None = None) -> Consent:
+    """A signed record of kind "synthetic" for the face in ``portraits`` that this computer has made.
+
+    They are known by the ledger, so that nobody's photograph passes for one. Raises ConsentError.
+    """
+    for path in portraits:
+        if "portrait" not in {line.entry.kind for line in Ledger().find(_digest(Path(path)))}:
+            raise ConsentError(
+                f"{path} is no portrait that was made on this computer, so it may show somebody. "
+                "Let them sign a record: likeness consent new, without --portrait."
+            )
+    return synthetic_consent(name, portraits, valid_until)
 
 
 def admit(
@@ -155,6 +165,15 @@ def check(
             "it may show another face. Ask its owner for a record that names this footage."
         )
     _check_face(record, face, recogniser)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise ConsentError(
+            f"The footage {path} cannot be read ({error.strerror}). Name files that are there."
+        ) from error
 
 
 def _check_face(record: Consent, face: np.ndarray | None, recogniser: str | None) -> None:
