@@ -1,9 +1,9 @@
 """What the parts network learns from: filmed people with exact masks, covered in many ways; and real portraits.
 
 People come from training/people, split by group: groups whose number is 24 modulo 25 are for evaluation. Portraits have
-no masks; what surely is face on them, inside the landmarks' hull and away from the eyes, where glasses may be, counts
-as such, and what surely is none, well outside, as background or hair; the rest does not count. Photographs lend
-surfaces and backgrounds; the test half is for evaluation.
+no masks; what surely is face on them, inside the landmarks' hull and away from the eyes, where glasses may be, and the
+eyes themselves, counts as such, what surely is none, well outside, as background or hair, the rest as no occluder, and
+the surroundings of the eyes do not count. Photographs lend surfaces and backgrounds; the test half is for evaluation.
 
 Of the actors' hair, that on the scalp is hair; a beard is face, since a made face brings its own: for actors with a
 beard, hair below the eyes and inside the slightly grown hull of the landmarks.
@@ -18,10 +18,10 @@ import numpy as np
 from likeness.actors.person import Person
 from likeness.actors.shot import Part
 from likeness.errors import MissingDataError
-from likeness.faces.align import MIRROR, TEMPLATE, alignment, apply
+from likeness.faces.align import MIRROR, alignment, apply
 from likeness.faces.face import LEFT_EYE, RIGHT_EYE
 from likeness.faces.hull import hull_mask
-from likeness.faces.parts import BACKGROUND, FACE, HAIR, OCCLUDER, PARTS, SIZE
+from likeness.faces.parts import BACKGROUND, FACE, HAIR, OCCLUDER, SIZE
 from likeness.progress import tracked
 from training.face_landmarks.data import load_portraits, photo_paths, read_rgb, shrunk
 from training.parts.occluders import KINDS, Layer, Subject, occluder
@@ -36,7 +36,9 @@ _SURE = 0.93  # of a portrait's hull: the jaw's landmarks are not exact
 _DARK = 0.7  # opacity of a lens, or of any occluder, that hides what is behind
 _FAR = 1.35  # of it: ears and hairline lie closer
 _BACKDROP = 4  # of the background of actors, what may be exchanged
-EITHER = 4  # a fifth plane beside the four parts: background or hair, nobody knows which
+# Two planes beside the four parts: background or hair, and anything but an occluder; nobody knows which.
+EITHER, NO_OCCLUDER = 4, 5
+PLANES = 6
 _PHOTO_PX = 256
 
 # Which part each `Part` of the actors belongs to.
@@ -81,8 +83,9 @@ class Portraits:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """``image`` uint8 (128, 128, 3); ``parts`` float32 (5, 128, 128): shares of each pixel that are one of PARTS, or
-    EITHER background or hair; they add up to 1, or to 0 where nobody knows; ``landmarks`` (68, 2) pixels."""
+    """``image`` uint8 (128, 128, 3); ``parts`` float32 (6, 128, 128): shares of each pixel that are one of PARTS,
+    EITHER background or hair, or NO_OCCLUDER; they add up to 1, or to 0 where nobody knows; ``landmarks`` (68, 2)
+    pixels."""
 
     image: np.ndarray
     parts: np.ndarray
@@ -171,7 +174,8 @@ class Sampler:
             np.stack(shares, -1), matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         ).astype(np.float32) / np.float32(255)  # fmt: skip
         face, hair, backdrop = (planes[..., plane] for plane in range(3))
-        parts = np.stack([1 - face - hair, face, hair, np.zeros_like(face), np.zeros_like(face)])
+        parts = np.zeros((PLANES, SIZE, SIZE), np.float32)
+        parts[:3] = 1 - face - hair, face, hair
         view = _seen(image, matrix).astype(np.float32)
         if rng.random() < self.settings.new_backdrop:
             view += backdrop[..., None] * (self._surface(rng) - view)
@@ -184,16 +188,16 @@ class Sampler:
         matrix = self._placed(landmarks, rng)
         places = apply(matrix, landmarks)
         middle = places.mean(0)
-        sure = hull_mask(middle + _SURE * (places - middle), (SIZE, SIZE))
-        eyes = TEMPLATE[36:48].mean(0)[1]  # a band from above the brows to below any glasses
-        low, high = (
-            np.interp(level, TEMPLATE[[27, 33], 1], places[[27, 33], 1]) for level in (eyes - 0.2, eyes + 0.16)
-        )
-        sure[int(max(low - 0.1 * SIZE, 0)) : int(high)] = 0
-        parts = np.zeros((len(PARTS) + 1, SIZE, SIZE), np.float32)
-        parts[FACE] = sure
+        bridge, base = places[[27, 33], 1]  # the nose spans 0.35 of the face's height
+        band = slice(int(max(bridge - 0.1 * SIZE, 0)), int(bridge + 0.5 * (base - bridge)))
+        parts = np.zeros((PLANES, SIZE, SIZE), np.float32)
+        parts[FACE] = hull_mask(middle + _SURE * (places - middle), (SIZE, SIZE))
         parts[EITHER] = 1 - hull_mask(middle + _FAR * (places - middle), (SIZE, SIZE), forehead=0.3)
-        parts[EITHER, : int(max(places[[36, 45], 1].min(), 0))] = 0  # foreheads may be high
+        parts[EITHER, : band.start] = 0  # foreheads may be high
+        parts[NO_OCCLUDER] = 1 - parts[FACE] - parts[EITHER]
+        parts[:, band] = 0  # rims may be here
+        for eye in (RIGHT_EYE, LEFT_EYE):
+            cv2.fillConvexPoly(parts[FACE], np.round(places[eye]).astype(np.int32), 1.0)
         return self._finished(_seen(image, matrix).astype(np.float32), parts, places, rng)
 
     def _placed(self, landmarks: np.ndarray, rng: np.random.Generator) -> np.ndarray:

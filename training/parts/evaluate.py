@@ -58,7 +58,7 @@ def measure(segmenter: PartSegmenter, sampler: Sampler) -> tuple[Counts, Counts]
     answers, hulls = [], []
     for first in tracked(rows[::_AT_ONCE], f"Measuring {sampler.kinds[0]}", len(rows[::_AT_ONCE]), "batches"):
         samples = [sampler.of_actor(row, rng) for row in rows[first : first + _AT_ONCE]]
-        truth = np.stack([sample.parts.argmax(0) for sample in samples])
+        truth = np.stack([sample.parts[: len(PARTS)].argmax(0) for sample in samples])
         said = segmenter(np.stack([sample.image for sample in samples])).argmax(1)
         answers.append([_counts(said, truth, part) for part in range(len(PARTS))])
         hull = np.stack([hull_mask(sample.landmarks, (SIZE, SIZE), _FOREHEAD) > 0.5 for sample in samples])

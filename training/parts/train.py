@@ -21,13 +21,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from likeness.faces.parts import BACKGROUND, HAIR
+from likeness.faces.parts import BACKGROUND, FACE, HAIR
 from likeness.files import atomic_write
 from likeness.progress import progress
 from training.parts.data import Sampler, SampleSettings, load_people, load_photos, load_real
 from training.parts.network import PartsNetwork
 
-_WEIGHTS = torch.tensor([0.7, 1.0, 1.1, 1.3, 0.7])  # of the parts: the rare ones would be given up first
+_WEIGHTS = torch.tensor([0.7, 1.0, 1.1, 1.3, 0.7, 0.7])  # of the parts: the rare ones would be given up first
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,12 @@ class State:
 
 
 def loss_of(odds: Tensor, parts: Tensor) -> Tensor:
-    """Weighted cross entropy of log-odds (n, 4, h, w) against shares (n, 5, h, w), the last of which is met by any
-    mixture of background and hair; where all are 0, nothing is asked."""
+    """Weighted cross entropy of log-odds (n, 4, h, w) against shares (n, 6, h, w); the fifth is met by any mixture of
+    background and hair, the sixth by any without an occluder; where all are 0, nothing is asked."""
     logs = F.log_softmax(odds, 1)
     either = torch.logaddexp(logs[:, BACKGROUND], logs[:, HAIR])
-    answers = torch.cat([logs, either[:, None]], 1)
+    none = torch.logaddexp(either, logs[:, FACE])
+    answers = torch.cat([logs, either[:, None], none[:, None]], 1)
     return -(parts * _WEIGHTS[:, None, None] * answers).sum() / parts.sum().clamp_min(1)
 
 
