@@ -176,6 +176,17 @@ def test_real_faces_need_consent_for_portraits(real_face_set: Path, tmp_path: Pa
     assert not (tmp_path / "model").exists()
 
 
+def test_faces_whose_people_agreed_become_a_model_that_carries_their_record(real_face_set: Path, tmp_path: Path):
+    [digest] = FaceSet.load(real_face_set).sources.values()
+    record = nobodys_record("Nobody", [digest], _LONG_AGO, _IN_A_CENTURY)
+    consent.save(record, tmp_path / "people.json")
+    settings = FitSettings(iterations=2, compared=4, measured=2, evaluate_every=1)
+    result = fit(real_face_set, tmp_path / "model", [tmp_path / "people.json"], settings)
+    assert (result.reason, result.images) == ("budget", 32)
+    assert "--resume --iterations 2 --consent" in result.advice
+    assert PortraitModel.load(tmp_path / "model").record.digest() == record.digest()
+
+
 def test_a_record_for_another_use_does_not_open_portraits(real_face_set: Path):
     faces = FaceSet.load(real_face_set)
     [digest] = faces.sources.values()

@@ -21,6 +21,7 @@ from likeness.make.portraits.sheet import grid
 from likeness.make.portraits.traits import TRAITS, measure
 from likeness.media.clip import open_clip
 from likeness.prove.credentials import read
+from likeness.prove.verify import verify
 
 
 def test_a_seed_is_a_face_and_stays_that_face(fitted: Path):
@@ -54,6 +55,7 @@ def test_pictures_are_labelled_and_name_the_record_behind_the_model(fitted: Path
     assert (first.name, second.name) == ("portrait_7.png", "portrait_8.png")
     with Image.open(first) as picture:
         assert picture.size == (256, 256)
+    assert verify(first).watermark.state == "found"
     found = read(first)
     assert "trainedAlgorithmicMedia" in str(found.digital_source_types)
     assert PortraitModel.load(fitted).record.digest() in first.read_bytes().decode("latin-1")
