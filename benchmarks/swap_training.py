@@ -112,6 +112,26 @@ def row(arch: Architecture, training: Training, phase: Phase, times: int, bf16: 
     )
 
 
+def count(arch: Architecture, size: int, published: bool) -> str:
+    """One line of the table of sizes: parameters, and multiply-adds for one swapped face; nothing is computed."""
+    recipe = recipe_for(arch, size, published)
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        network = recipe.build()
+        network.translate(torch.zeros(1, 3, size, size), "a", "b")
+    millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
+    widths = "published" if published or arch == "original" else "ours"
+    return f"| {arch} {size} px | {widths} | {millions:.2f} M | {counter.get_total_flops() / 2e9:.2f} |"
+
+
+def print_counts() -> None:
+    """Print the table of sizes."""
+    print("| network | widths | parameters | GMAC a face |\n|---|---|---|---|")
+    for arch in get_args(Architecture):
+        for size in SIZES[arch]:
+            for published in (False, True) if arch in ("gan", "liae") else (False,):
+                print(count(arch, size, published))
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -121,7 +141,13 @@ def main() -> None:
     parser.add_argument("--arch", choices=get_args(Architecture), action="append", help="only these")
     parser.add_argument("--size", type=int, action="append", help="only these")
     parser.add_argument("--published", action="store_true", help="gan and liae at their published widths")
+    parser.add_argument(
+        "--count", action="store_true", help="print parameters and arithmetic only, and measure nothing"
+    )
     chosen = parser.parse_args()
+    if chosen.count:
+        print_counts()
+        return
     torch.set_num_threads(chosen.threads)
     prepare(pick_device())
     fp32, bf16 = (matmul_rate(dtype, 8) for dtype in (torch.float32, torch.bfloat16))

@@ -121,9 +121,9 @@ def _kept_bytes(recipe: Recipe, network: SwapNetwork, critics: nn.ModuleDict | N
         return identity.features(identity_view(pictures, recipe.coverage))
 
     most = 0
-    for phase in recipe.phases:
+    for terms in {phase.losses for phase in recipe.phases}:
         kept.clear()
-        objective = Objective(phase.losses, critics, features)
+        objective = Objective(terms, critics, features)
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             made = dict(zip(views, network(*(picture(view.inputs) for view in views.values())), strict=True))
             losses = [generator_loss(network, made[name], views[name], name, objective) for name in views]

@@ -86,9 +86,7 @@ class Training:
         self.progress = Progress(seed)
         self._views = {side: self._heldout_view(faces) for side, faces in self.faces.items()}
         if can_compile(self.device):
-            for module in (self.network, self.critics):
-                if module is not None:
-                    module.compile()
+            self.network.compile()
 
     def step(self, done: float | None) -> Losses:
         """One iteration. ``done`` in [0, 1] is the part of the budget that is spent, which sets phase and learning

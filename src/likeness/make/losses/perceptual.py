@@ -46,7 +46,9 @@ def foreign_features(path: Path, device: torch.device) -> Features:
     TorchScript, and not ONNX, as the loss has to be differentiated through it. Raises ModelError.
     """
     try:
-        network = torch.jit.load(path, map_location=device).eval().requires_grad_(False)
+        network = torch.jit.load(path, map_location=device).eval()
+        for weight in network.parameters():  # a scripted module cannot be frozen at once
+            weight.requires_grad_(False)
         maps = network(torch.zeros(1, 3, FOREIGN_SIZE, FOREIGN_SIZE, device=device))
     except (RuntimeError, ValueError, OSError) as error:
         raise ModelError(f"{path} is no TorchScript file of a network for {FOREIGN_SIZE} px faces.") from error
