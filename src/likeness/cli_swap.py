@@ -57,10 +57,10 @@ def swap(
     mask: Annotated[Mask, typer.Option(help="Where the face is laid.", rich_help_panel=_LOOK)] = "network",
     occlusion: Annotated[
         bool, typer.Option(help="Keep hair, hands and glasses in front of the face.", rich_help_panel=_LOOK)
-    ] = False,
+    ] = True,
     enhance: Annotated[
         bool, typer.Option(help="Draw faces finer that are larger than the model's.", rich_help_panel=_LOOK)
-    ] = False,
+    ] = True,
     detail: Annotated[bool, typer.Option(help="Match sharpness, motion blur and noise.", rich_help_panel=_LOOK)] = True,
     approve: Annotated[
         Path | None,

@@ -63,9 +63,10 @@ class Colours:
     """What was seen of the colours of a made face and of the frame where it goes.
 
     ``mean`` (3,) is the mean difference of frame and face: for ``light`` the log ratio in linear light, for the others
-    the log ratio of the mean RGB; ``wavering`` (3,) by how much that of the frame itself is off the pooled one. ``shade`` float32 (h, w)
-    for ``light``: how the log ratio varies over the face. For the others ``face`` and ``frame`` float32 (n, 3) in
-    [0, 1], colours at the same places, and their ``weights`` (n,). What is not needed is empty.
+    the log ratio of the mean RGB; ``wavering`` (3,) by how much that of the frame itself is off the pooled one.
+    ``shade`` float32 (h, w) for ``light``: how the log ratio varies over the face. For the others ``face`` and
+    ``frame`` float32 (n, 3) in [0, 1], colours at the same places, and their ``weights`` (n,). What is not needed is
+    empty.
     """
 
     mean: np.ndarray

@@ -29,6 +29,8 @@ MaskChoice = Literal["hull", "network", "both"]
 
 _MEASURED_AT_MOST = 256  # px a side at which sharpness is measured: a larger face is looked at smaller
 
+_SKIN_APART = np.float32(0.12)  # by how much, of 1, the difference of two faces varies over them
+
 
 @dataclass(frozen=True)
 class SteadySettings:
@@ -74,8 +76,8 @@ class CompositeSettings:
     raised: float = 0.08
     grow: float = 0.03
     feather: float = 0.08
-    occlusion: bool = False
-    enhance: bool = False
+    occlusion: bool = True
+    enhance: bool = True
     detail: bool = True
     steady: SteadySettings = field(default_factory=SteadySettings)
 
@@ -196,12 +198,20 @@ def put_back(frame: np.ndarray, seen: Look, settings: CompositeSettings, index: 
         factor = match_detail.grain_factor(seen.detail.noise)
         grain = partial(match_detail.grain, factor=factor, frame=index, face=face)
     if settings.blend == "poisson":
-        image = image + membrane(image, target, mask)
+        image = image + membrane(image, _plausible(image, target, mask), mask)
     alpha = soft_mask(mask, settings.grow * seen.face_width, settings.feather * seen.face_width) * (1 - seen.front)
     added = None
     if settings.blend == "multiband":
         added = band_correction(image, target, alpha) * (1 - seen.front)[:, :, None]
     paste(frame, image, alpha, seen.matrix, added, grain)
+
+
+def _plausible(image: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """``target`` as far from ``image`` as skin is from skin: where the mask reaches over the face's edge, the colours
+    of what is behind it must not flow in."""
+    difference = target - image
+    usual = np.median(difference[mask >= 0.5], axis=0) if (mask >= 0.5).any() else np.zeros(3, np.float32)
+    return image + np.clip(difference, usual - _SKIN_APART, usual + _SKIN_APART)
 
 
 def face_mask(network: np.ndarray, landmarks: np.ndarray, choice: MaskChoice, learnt: bool = True) -> np.ndarray:
