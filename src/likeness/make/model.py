@@ -48,7 +48,8 @@ class SideRecord(BaseModel):
 
 class ModelConfig(BaseModel):
     """What config.json says. ``size`` px and ``coverage`` (see `faces.align`) of the faces that the model takes and
-    makes; ``published``: whether the network has the published widths where ours are smaller."""
+    makes; ``published``: whether the network has the published widths where ours are smaller; ``start``: whether it
+    began from weights that know faces, or from noise."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,6 +62,7 @@ class ModelConfig(BaseModel):
     sides: dict[Side, SideRecord]
     versions: dict[str, str]
     published: bool = False
+    start: Literal["faces", "noise"] = "noise"
 
     @field_validator("sides")
     @classmethod

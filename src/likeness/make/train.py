@@ -128,7 +128,7 @@ def train(
     settings, out = settings or TrainSettings(), Path(out)
     previous = _previous_model(out, settings)
     if previous is not None:
-        settings = replace(settings, size=previous.size, published=previous.published, start="noise")
+        settings = replace(settings, size=previous.size, published=previous.published, start=previous.start)
     recipe = _recipe(settings)
     group = group_of(settings.gpus)
     device = group.device or pick_device()
@@ -373,6 +373,7 @@ class _Session:
             sides={side: faces.record for side, faces in self.training.faces.items()},
             versions=installed_versions(),
             published=self.settings.published,
+            start=self.settings.start,
         )
         write_config(self.out, config)
 

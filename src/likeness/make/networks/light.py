@@ -53,11 +53,16 @@ class Light(SharedEncoderAutoencoder):
 
     def running_start(self, weights: Path | None = None) -> bool:
         """Begin with weights learnt from thousands of synthetic people instead of noise, where there are any of this
-        size; each decoder then takes on the looks of its side in `start_from`."""
+        size; each decoder then takes on the looks of its side in `start_from`.
+
+        The encoder stays as it is from then on: it was taught, by true answers, to leave out who is seen, and two face
+        sets alone would teach it to tell them apart again.
+        """
         if self.size != SIZE:
             return False
         start = load_running_start(weights)
         self.encoder.load_state_dict(start.encoder)
+        self.encoder.requires_grad_(False)
         for decoder in (self.decoder_a, self.decoder_b):
             decoder.load_state_dict({"face": decoder.face, **start.decoder})
         object.__setattr__(self, "looks", start.looks)  # not a part of this network: it is not trained or saved
