@@ -22,7 +22,8 @@ from likeness.progress import tracked
 
 _TILE_PX, _GAP_PX = 256, 4
 _CAPTION_PX, _FONT_PX = 22, 14
-_AROUND = 2.0  # face widths that a close-up shows
+_HEAD_PX = 160  # room for the visible label above the pictures
+_AROUND = 1.6  # face widths that a close-up shows
 _COLUMNS = ("frame", "swapped", "face", "swapped")
 _TURN_DEG, _NOD_DEG = 30.0, 20.0  # differences of pose that count as much as the whole length of the clip
 
@@ -110,9 +111,10 @@ def _row(before: Frame, after: Frame, path: FacePath) -> np.ndarray:
     place = path.at(before.index)
     assert place is not None
     points = apply(invert(place.matrix), place.landmarks)
-    x, y = points.mean(axis=0)
-    reach = _AROUND / 2 * float(np.ptp(points[:, 0]))
-    box = (x - reach, y - reach, x + reach, y + reach)
+    height, width = before.image.shape[:2]
+    side = min(_AROUND * float(np.ptp(points[:, 0])), height, width)
+    x, y = np.clip(points.mean(axis=0) - side / 2, 0, (width - side, height - side))
+    box = (x, y, x + side, y + side)
     tiles = []
     for frame in (before, after):
         picture = Image.fromarray(frame.image)
@@ -132,9 +134,9 @@ def _row(before: Frame, after: Frame, path: FacePath) -> np.ndarray:
 
 
 def _sheet(rows: list[np.ndarray], note: str) -> np.ndarray:
-    head = Image.new("RGB", (rows[0].shape[1], 2 * _CAPTION_PX), "white")
+    head = Image.new("RGB", (rows[0].shape[1], _HEAD_PX), "white")
     draw, font = ImageDraw.Draw(head), ImageFont.load_default(_FONT_PX)
     draw.text((4, 3), f"{NOTICE}  {note}", fill="black", font=font)
     for number, name in enumerate(_COLUMNS):
-        draw.text((number * (_TILE_PX + _GAP_PX) + 4, _CAPTION_PX + 3), name, fill="black", font=font)
+        draw.text((number * (_TILE_PX + _GAP_PX) + 4, _HEAD_PX - _CAPTION_PX + 3), name, fill="black", font=font)
     return np.vstack([np.asarray(head), *rows])
