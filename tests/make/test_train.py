@@ -1,4 +1,5 @@
 import json
+import math
 import resource
 import signal
 import threading
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from likeness.errors import FaceSetError, ModelError, SettingsError, StorageError
 from likeness.make.history import StopSettings
@@ -39,7 +41,7 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch, iteration: int, number: sig
     """Have ``number`` arrive in the middle of the given iteration."""
     whole_step = Training.step
 
-    def step(self: Training, done: float):
+    def step(self: Training, done: float | None):
         if self.progress.iteration == iteration - 1:
             signal.raise_signal(number)
         return whole_step(self, done)
@@ -171,7 +173,18 @@ def test_too_few_faces(make_face_set: Callable[..., Path], tmp_path: Path):
     assert not (tmp_path / "model").exists()
 
 
-@pytest.mark.parametrize("wrong", [{"minutes": 1, "iterations": 1}, {"minutes": 0}, {"iterations": 0}, {"batch": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"minutes": 1, "iterations": 1},
+        {"minutes": 0},
+        {"iterations": 0},
+        {"batch": 0},
+        {"accumulate": 0},
+        {"size": 100},
+        {"learning_rate": 0.0},
+    ],
+)
 def test_settings_that_make_no_sense(wrong: dict):
     with pytest.raises(SettingsError):
         TrainSettings(**wrong)
@@ -192,3 +205,126 @@ def test_a_full_disk_keeps_the_last_checkpoint(pair: tuple[Path, Path], trained:
     after = {path.name: path.read_bytes() for path in trained.iterdir()}
     assert after.keys() == before.keys()
     assert all(after[name] == before[name] for name in (RESUME, WEIGHTS))
+
+
+def test_gan_resumes_to_the_same_bits_with_its_discriminators(
+    pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    settings = {"arch": "gan", "iterations": 4, "batch": 1, "accumulate": 2, "evaluate_every": 2}
+    train(*pair, straight, TrainSettings(**settings))
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 2, signal.SIGINT)
+        assert train(*pair, stopped, TrainSettings(**settings)).reason == "interrupted"
+    train(*pair, stopped, TrainSettings(resume=True, **settings))
+    one, other = (load_file(folder / RESUME) for folder in (straight, stopped))
+    assert one.keys() == other.keys()
+    assert {key.split(".")[0] for key in one} == {
+        "network", "averaged", "optimizer", "critics", "critic_optimizer"
+    }  # fmt: skip
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    header, *rows = (straight / HISTORY).read_text().splitlines()
+    assert header.endswith("critic_loss,critic_accuracy")
+    assert all(0 <= float(row.split(",")[-1]) <= 1 for row in rows)
+    model = SwapModel.load(straight)
+    images, masks = model.swap(np.zeros((1, 256, 256, 3), np.uint8), "a2b")
+    assert images.shape == (1, 64, 64, 3)
+    assert 0 < masks.mean() < 1
+    face = model.face("a")
+    assert face is not None
+    assert float(np.linalg.norm(face)) == pytest.approx(1, abs=1e-5)
+    assert model.config.sides["a"].recogniser
+
+
+def test_liae_goes_through_its_phases(pair: tuple[Path, Path], tmp_path: Path):
+    seen = []
+    settings = TrainSettings(arch="liae", iterations=10, batch=1, evaluate_every=5, save_s=0.0)
+    result = train(*pair, tmp_path / "model", settings, on_save=lambda out, state: seen.append((out, state.iteration)))
+    assert result.iterations == 10
+    assert seen[-1] == (tmp_path / "model", 10)
+    assert len(seen) >= 10
+    rows = [line.split(",") for line in (tmp_path / "model" / HISTORY).read_text().splitlines()]
+    assert rows[1][-1] == ""  # no discriminator yet
+    assert rows[2][-1] != ""
+
+
+@pytest.fixture
+def format_1(trained: Path) -> Path:
+    """The same model as the first version wrote it."""
+    config = json.loads((trained / CONFIG).read_text())
+    config["format"] = 1
+    del config["published"]
+    for side in config["sides"].values():
+        del side["face"], side["recogniser"]
+    (trained / CONFIG).write_text(json.dumps(config))
+    with safe_open(trained / RESUME, framework="pt") as stored:
+        state, names = json.loads(stored.metadata()["state"]), set(stored.keys())
+    for entry in state["entries"]:
+        del entry["critic_loss"], entry["critic_accuracy"]
+    assert state.keys() == {"seed", "iteration", "seconds", "plateau", "entries"}
+    assert {name.split(".")[0] for name in names} == {"network", "averaged", "optimizer"}
+    assert {"optimizer.0.exp_avg", "optimizer.0.exp_avg_sq", "optimizer.0.step"} <= names
+    assert {"network.encoder.1.0.weight", "averaged.decoder_b.face", "network.mean"} <= names
+    save_file(load_file(trained / RESUME), trained / RESUME, {"state": json.dumps(state)})
+    return trained
+
+
+def test_models_of_the_first_version_load_and_resume(pair: tuple[Path, Path], format_1: Path):
+    model = SwapModel.load(format_1)
+    assert model.config.format == 1
+    assert model.face("a") is None
+    assert np.isfinite(model.swap(np.zeros((1, 256, 256, 3), np.uint8), "a2b")[0]).all()
+    assert train(*pair, format_1, TrainSettings(iterations=3, batch=1, resume=True)).iterations == 3
+    assert json.loads((format_1 / CONFIG).read_text())["format"] == 2
+    assert SwapModel.load(format_1).face("a") is not None
+
+
+def test_a_training_that_breaks_down_says_so_and_keeps_the_last_good_model(pair: tuple[Path, Path], trained: Path):
+    before = {name: (trained / name).read_bytes() for name in (WEIGHTS, RESUME)}
+    settings = TrainSettings(iterations=50, batch=1, resume=True, learning_rate=1e38)
+    with pytest.raises(ModelError, match=r"broke down.*iteration \d+.*--resume.*--learning-rate") as refusal:
+        train(*pair, trained, settings)
+    assert "\n" not in str(refusal.value)
+    assert {name: (trained / name).read_bytes() for name in before} == before
+    assert train(*pair, trained, TrainSettings(iterations=3, batch=1, resume=True)).iterations == 3
+
+
+def test_broken_weights_are_never_saved(pair: tuple[Path, Path], trained: Path, monkeypatch: pytest.MonkeyPatch):
+    before = {name: (trained / name).read_bytes() for name in (WEIGHTS, RESUME)}
+    whole_step = Training.step
+
+    def step(self: Training, done: float | None):
+        losses = whole_step(self, done)
+        next(self.network.parameters()).data[0] = math.nan
+        return losses
+
+    monkeypatch.setattr(Training, "step", step)
+    with pytest.raises(ModelError, match="weight is not a number"):
+        train(*pair, trained, TrainSettings(iterations=3, batch=1, resume=True))
+    assert {name: (trained / name).read_bytes() for name in before} == before
+
+
+def test_too_large_a_batch_is_refused_before_the_work(pair: tuple[Path, Path], tmp_path: Path):
+    with pytest.raises(SettingsError, match=r"GB are free.*--batch \d+.*--accumulate") as refusal:
+        train(*pair, tmp_path / "model", TrainSettings(iterations=1, batch=1_000_000))
+    assert "\n" not in str(refusal.value)
+    assert not (tmp_path / "model").exists()
+
+
+def test_memory_that_runs_out_later_names_a_batch_too(
+    pair: tuple[Path, Path], trained: Path, monkeypatch: pytest.MonkeyPatch
+):
+    before = (trained / RESUME).read_bytes()
+    monkeypatch.setattr(Training, "step", lambda self, done: torch.empty(1 << 60, dtype=torch.uint8))
+    with pytest.raises(SettingsError, match=r"Memory ran out at iteration 3 with 8 faces.*--batch 4.*--resume"):
+        train(*pair, trained, TrainSettings(iterations=3, batch=8, resume=True))
+    assert (trained / RESUME).read_bytes() == before
+
+
+def test_a_model_is_resumed_at_its_own_size(pair: tuple[Path, Path], tmp_path: Path):
+    train(*pair, tmp_path / "model", TrainSettings(size=64, iterations=1, batch=1))
+    with pytest.raises(ModelError, match="--size 64"):
+        train(*pair, tmp_path / "model", TrainSettings(size=128, iterations=2, resume=True))
+    result = train(*pair, tmp_path / "model", TrainSettings(iterations=2, batch=1, resume=True))
+    assert result.iterations == 2
+    assert SwapModel.load(tmp_path / "model").size == 64
