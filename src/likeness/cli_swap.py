@@ -36,7 +36,8 @@ def swap(
         Path | None, typer.Option(help="Swap the person in this picture.", rich_help_panel=_WHOSE)
     ] = None,
     track: Annotated[
-        int | None, typer.Option(help="Swap the face with this number (see --approve).", rich_help_panel=_WHOSE)
+        int | None,
+        typer.Option(help="Swap the face with this number (--all-faces --approve shows them).", rich_help_panel=_WHOSE),
     ] = None,
     start: Annotated[
         float, typer.Option("--from", help="Write the clip from this second on.", rich_help_panel=_WHEN)
