@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from colour_recogniser import write_colour_recogniser
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from likeness.errors import BadMediaError, ConsentError
@@ -20,14 +22,14 @@ from likeness.faces.identity import OnnxRecogniser, recogniser
 from likeness.files import sha256_of
 from likeness.footage import footage
 from likeness.make.consent import check, new_consent, portrait_consent, synthetic_consent
-from likeness.make.consent_person import person_in
+from likeness.make.consent_person import enough, person_in, told_apart
 from likeness.make.label import SyntheticLabel
 from likeness.media.clip import open_clip
 from likeness.media.frame import Frame
 from likeness.media.writer import write_clip, write_picture
 
 MOMENTS = (1.0, 5.0, 9.0)
-SIZE = 192  # pixels: small pictures are searched faster
+SIZE = 144  # pixels: small pictures are searched faster
 
 
 class _Unlabelled:
@@ -63,7 +65,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     pictures = {f"anna{number}": image for number, image in enumerate(anna)}
     pictures |= {f"bert{number}": image for number, image in enumerate(bert)}
     pictures["both"] = np.hstack([anna[0], bert[0]])
-    small = np.pad(_resized(bert[1], 80), ((SIZE // 2 - 40, SIZE // 2 - 40), (0, 0), (0, 0)), mode="edge")
+    small = np.pad(_resized(bert[1], 64), ((SIZE // 2 - 32, SIZE // 2 - 32), (0, 0), (0, 0)), mode="edge")
     pictures["behind"] = np.hstack([anna[1], small])
     pictures["wall"] = np.full((120, 160, 3), (120, 140, 160), np.uint8)
     for name, image in pictures.items():
@@ -128,6 +130,50 @@ def test_files_that_show_nothing_are_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_the_shipped_recogniser_tells_the_actors_apart(people: dict[str, Path]) -> None:
+    """Not the test's own recogniser but ours, on the faces as they are."""
+    anna = [people["anna0"], people["anna1"], people["anna2"]]
+    bound = person_in(anna)
+    assert bound.recogniser == recogniser().name
+    (seen,) = FaceFinder().find(_frames(footage().actor_b.path)[0])
+    bert = recogniser().embed(aligned_crop(_frames(footage().actor_b.path)[0], seen.landmarks, 256)[None])[0]
+    assert bound.vector @ bert < 0.3
+    assert bound.vector @ person_in([anna[0]]).vector > bound.threshold
+
+
+@given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=4), noise=st.floats(0.0, 1.0), seed=st.integers(0, 10**6))
+@settings(max_examples=25, deadline=None)
+def test_people_are_told_apart_whatever_their_order(sizes: list[int], noise: float, seed: int) -> None:
+    """Faces around centres at right angles, with noise up to a cosine of a half within a person."""
+    rng = np.random.default_rng(seed)
+    whose = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    faces = np.eye(512, dtype=np.float32)[whose]
+    faces += noise * rng.normal(size=faces.shape).astype(np.float32) / np.sqrt(512)
+    faces /= np.linalg.norm(faces, axis=1, keepdims=True)
+    found = told_apart(faces, np.arange(len(faces))[:, None], 0.5)
+    assert sorted(row for person in found for row in person) == list(range(len(faces)))
+    assert {frozenset(person.tolist()) for person in found} == {
+        frozenset(np.flatnonzero(whose == one).tolist()) for one in range(len(sizes))
+    }
+
+
+def test_faces_seen_together_are_two_people() -> None:
+    """Twins in one frame; the same number of a frame in another file is another moment."""
+    alike = np.repeat(np.eye(1, 64, dtype=np.float32), 4, axis=0)
+    found = told_apart(alike, np.array([[0, 1], [0, 1], [0, 2], [1, 1]]), 0.5)
+    assert len(found) == 2
+    assert all(not {0, 1} <= set(person.tolist()) for person in found)
+
+
+def test_fewer_faces_have_to_be_less_alike() -> None:
+    counts = np.arange(1, 9)
+    needed = enough(counts, counts, 0.5)
+    assert (np.diff(needed[:5]) > 0).all()
+    assert np.allclose(needed[4:], 0.5)
+    assert needed[0] == pytest.approx(0.3)
+
+
+@pytest.mark.slow
 def test_clips_are_searched_too(people: dict[str, Path], by: OnnxRecogniser, tmp_path: Path) -> None:
     """Anna for most of it; Bert for one of the moments that are looked at."""
     images = [np.asarray(Image.open(people[name])) for name in ("anna0", "anna1", "anna2", "anna0", "anna1", "bert0")]

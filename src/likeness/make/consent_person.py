@@ -23,16 +23,20 @@ from likeness.progress import tracked
 
 _MOMENTS = 12  # looked at in a clip, evenly spread
 _NARROWEST_PX = 24.0  # as when faces are extracted
+_SEVERAL = 5  # faces whose mean a recogniser's threshold is for
+_ALIKE = 0.5  # usual cosine of two pictures of one person (training/identity/evaluate.py)
 _BYSTANDERS = 0.25  # of the person's area over time: with more of others, it is not clear who is meant
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """The faces found in one file: ``embeddings`` float32 (n, d) unit vectors, ``areas`` (n,) in square pixels."""
+    """The faces found in one file: ``embeddings`` float32 (n, d) unit vectors, ``areas`` (n,) in square pixels, and
+    ``moments`` int (n,), the frame each was found in."""
 
     path: Path
     embeddings: np.ndarray
     areas: np.ndarray
+    moments: np.ndarray
 
 
 def person_in(footage: Sequence[Path], like: Path | None = None, by: Recogniser | None = None) -> BoundFace:
@@ -46,32 +50,77 @@ def person_in(footage: Sequence[Path], like: Path | None = None, by: Recogniser 
     files = [open_clip(Path(path)) for path in footage]
     seen = [_seen(clip, finder, by) for clip in files]
     faces, areas = np.concatenate([one.embeddings for one in seen]), np.concatenate([one.areas for one in seen])
+    files_of = np.repeat(np.arange(len(seen)), [len(one.areas) for one in seen])
+    moments = np.stack([files_of, np.concatenate([one.moments for one in seen])], axis=1)
+    people = told_apart(faces, moments, by.threshold)
     if like is not None:
-        reference = _pictured(open_clip(Path(like)), finder, by)
-        own = faces @ reference >= by.threshold
-        if not own.any():
+        own = _alike(people, faces, _pictured(open_clip(Path(like)), finder, by), by.threshold)
+        if own is None:
             raise ConsentError(f"Nobody in the footage looks like the face in {like}. Choose a picture closer to it.")
     else:
-        own = _most_seen(faces, areas, by.threshold)
-        if areas[~own].sum() > _BYSTANDERS * areas[own].sum():
+        own = max(people, key=lambda person: float(areas[person].sum()))
+        if areas.sum() - areas[own].sum() > _BYSTANDERS * areas[own].sum():
             raise ConsentError(
                 f"{' and '.join(map(str, footage))} may show several people. "
                 "Say whose face it is about: --like PICTURE, a picture of that person alone."
             )
-    mean = mean_embedding(faces[own])
-    for one in seen:
-        if not (one.embeddings @ mean >= by.threshold).any():
+    for number, one in enumerate(seen):
+        if number not in files_of[own]:
             raise ConsentError(f"{one.path} does not show the face that this record is about. Leave it out.")
-    return BoundFace.of(mean, by.name, by.threshold)
+    return BoundFace.of(mean_embedding(faces[own]), by.name, by.threshold)
 
 
-def _most_seen(faces: np.ndarray, areas: np.ndarray, threshold: float) -> np.ndarray:
-    """Which of ``faces`` (n, d) are the person who takes up the most area over time: bool (n,), never all false."""
-    alike = faces @ faces.T >= threshold
-    centre = int((alike @ areas).argmax())
-    first = mean_embedding(faces[alike[centre]])
-    own: np.ndarray = faces @ first >= threshold
-    return own if own.any() else alike[centre]
+def told_apart(faces: np.ndarray, moments: np.ndarray, threshold: float) -> list[np.ndarray]:
+    """``faces`` float32 (n, d), unit vectors, as people: the rows of each.
+
+    The two groups whose means are most alike are joined until none are alike enough (`enough`). Faces seen at one
+    moment, equal rows of ``moments`` (n, k), are different people's.
+    """
+    people = [np.array([row]) for row in range(len(faces))]
+    apart = (moments[:, None] == moments[None]).all(axis=2)
+    while len(people) > 1:
+        means = np.stack([mean_embedding(faces[person]) for person in people])
+        sizes = np.array([len(person) for person in people])
+        spare = means @ means.T - enough(sizes[:, None], sizes[None], threshold)
+        spare[apart] = -np.inf  # the diagonal too: each face was seen when it was seen
+        first, second = np.unravel_index(int(spare.argmax()), spare.shape)
+        if spare[first, second] < 0:
+            break
+        people[first] = np.concatenate([people[first], people[second]])
+        apart[first] |= apart[second]
+        apart[:, first] |= apart[:, second]
+        del people[second]
+        apart = np.delete(np.delete(apart, second, axis=0), second, axis=1)
+    return people
+
+
+def enough(one: np.ndarray, other: np.ndarray, threshold: float) -> np.ndarray:
+    """The cosine from which on the means of ``one`` and of ``other`` faces are taken for one person's.
+
+    A recogniser's ``threshold`` is for means of several faces. Fewer scatter more, so that even one person's are less
+    alike, by the attenuation of Spearman (1904) with the reliability of a mean of n by Spearman and Brown (1910).
+    """
+    both = _reliability(np.minimum(one, _SEVERAL)) * _reliability(np.minimum(other, _SEVERAL))
+    needed: np.ndarray = threshold * np.sqrt(both) / _reliability(np.array(_SEVERAL))
+    return needed
+
+
+def _reliability(count: np.ndarray) -> np.ndarray:
+    """How alike the means of twice ``count`` faces of one person usually are."""
+    alike: np.ndarray = count * _ALIKE / (1 + (count - 1) * _ALIKE)
+    return alike
+
+
+def _alike(
+    people: Sequence[np.ndarray], faces: np.ndarray, reference: np.ndarray, threshold: float
+) -> np.ndarray | None:
+    """Who of ``people`` looks most like the one face ``reference`` (d,), if alike enough."""
+    spare = [
+        float(mean_embedding(faces[person]) @ reference - enough(np.array(1), np.array(len(person)), threshold))
+        for person in people
+    ]
+    nearest = int(np.argmax(spare))
+    return people[nearest] if spare[nearest] >= 0 else None
 
 
 def _seen(clip: Clip, finder: FaceFinder, by: Recogniser) -> Seen:
@@ -84,7 +133,7 @@ def _seen(clip: Clip, finder: FaceFinder, by: Recogniser) -> Seen:
         )
     crops = np.stack([aligned_crop(frame.image, face.landmarks, CROP_SIZE) for frame, face in found])
     areas = np.array([(face.box[2] - face.box[0]) * (face.box[3] - face.box[1]) for _, face in found])
-    return Seen(clip.path, by.embed(crops), areas)
+    return Seen(clip.path, by.embed(crops), areas, np.array([frame.index for frame, _ in found]))
 
 
 def _pictured(clip: Clip, finder: FaceFinder, by: Recogniser) -> np.ndarray:
