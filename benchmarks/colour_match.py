@@ -10,6 +10,7 @@ footage takes part.
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def main() -> None:
     total = options.pairs * options.poses
     filmed = list(tracked(cases(options.pairs, options.poses), "Filming the pairs", total=total, unit="poses"))
     print(f"{options.pairs} pairs of actors, {total} poses\n\n| match | PSNR dB |\n|---|---|")
-    for match in ("none", "mean", "reinhard", "light"):
+    for match in get_args(Match):
         print(f"| {match} | {quality(filmed, match):.2f} |")
     defaults = LightSettings()
     for name, values in (
