@@ -7,7 +7,11 @@ import pytest
 
 import likeness.footage
 from likeness.actors.truth import Truth
-from likeness.errors import MissingDataError
+from likeness.errors import ConsentError, MissingDataError
+from likeness.faces.align import aligned_crop
+from likeness.faces.faceset import CROP_SIZE
+from likeness.faces.finder import FaceFinder
+from likeness.faces.identity import mean_embedding, recogniser
 from likeness.files import sha256_of
 from likeness.footage import Footage, footage, footage_in
 from likeness.make import consent
@@ -65,6 +69,26 @@ def test_consent_covers_each_actors_clips_and_no_other(shipped: Footage) -> None
         assert record.kind == "synthetic"
         consent.check(record, {clip.path.name: sha256_of(clip.path) for clip in own})
         assert sha256_of(other.path) not in record.sources
+
+
+def test_consent_opens_each_actors_face_and_no_other(shipped: Footage) -> None:
+    """New weights of the recogniser ask for new records: training/footage/film.py --consents-only."""
+    faces = {name: _face(getattr(shipped, name).path) for name in ("actor_a", "actor_b")}
+    for path, own, other in ((shipped.consent_a, "actor_a", "actor_b"), (shipped.consent_b, "actor_b", "actor_a")):
+        record = consent.load(path)
+        sources = {"footage": sha256_of(getattr(shipped, own).path)}
+        assert record.version == 2
+        consent.check(record, sources, face=faces[own], recogniser=recogniser().name)
+        with pytest.raises(ConsentError, match="another face"):
+            consent.check(record, sources, face=faces[other], recogniser=recogniser().name)
+
+
+def _face(clip: Path) -> np.ndarray:
+    """The mean embedding of three faces in ``clip``."""
+    images = [next(open_clip(clip).frames(time)).image for time in (1.0, 2.0, 3.0)]
+    landmarks = [FaceFinder().find(image)[0].landmarks for image in images]
+    crops = [aligned_crop(image, points, CROP_SIZE) for image, points in zip(images, landmarks, strict=True)]
+    return mean_embedding(recogniser().embed(np.stack(crops)))
 
 
 def test_an_incomplete_installation_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
