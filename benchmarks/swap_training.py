@@ -12,7 +12,7 @@ side and 64 px: 4.1–4.5 CPU-seconds an iteration for its `original`.
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import get_args
 
 import torch
@@ -20,12 +20,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from likeness.make.batches import Faces
 from likeness.make.compute import pick_device, prepare
+from likeness.make.memory import costliest_phase
 from likeness.make.model import SideRecord
 from likeness.make.phases import Phase
 from likeness.make.recipes import SIZES, Architecture, Recipe, recipe_for
 from likeness.make.training import StepSettings, Training
 from likeness.make.warp import PART_STEP, Crops
 
+FACESWAP_BATCH = 16  # faces a side
 FACESWAP_CPU_S = {"original": (4.1, 4.5)}  # an iteration, 16 faces a side, 64 px, two cores
 _FACES = 64  # a side; what they show does not matter for speed
 _SQUARE = 3072  # side of the multiplied matrices
@@ -92,10 +94,8 @@ def operations(training: Training, done: float) -> int:
 
 
 def costly_phases(recipe: Recipe) -> list[Phase]:
-    """The first phase, and the costliest where others ask more of networks: those with most terms."""
-    terms = [sum(value > 0 for value in astuple(phase.losses)) for phase in recipe.phases]
-    most = recipe.phases[terms.index(max(terms))]
-    return [recipe.phases[0]] if terms[0] == max(terms) else [recipe.phases[0], most]
+    """The first phase, and the costliest where that is another."""
+    return list(dict.fromkeys((recipe.phases[0], costliest_phase(recipe))))
 
 
 def row(arch: Architecture, training: Training, phase: Phase, times: int, bf16: float) -> str:
@@ -103,7 +103,7 @@ def row(arch: Architecture, training: Training, phase: Phase, times: int, bf16: 
     cost = median_cost(lambda: training.step(phase.start), times)
     flop = operations(training, phase.start)
     millions = sum(parameter.numel() for parameter in training.network.parameters()) / 1e6
-    slow, slower = FACESWAP_CPU_S.get(arch, (0.0, 0.0))
+    slow, slower = FACESWAP_CPU_S.get(arch, (0.0, 0.0)) if training.batch == FACESWAP_BATCH else (0.0, 0.0)
     beside = f"{slow / cost.cpu_s:.1f}–{slower / cost.cpu_s:.1f}×" if slow else "–"
     return (
         f"| {arch} {training.recipe.size} px | {phase.name or 'only'} | {millions:.2f} M | {cost.cpu_s:.2f} "

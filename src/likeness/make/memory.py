@@ -6,7 +6,7 @@ has shapes but no memory. What the two leave out (workspaces, results in between
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import torch
@@ -16,6 +16,7 @@ from likeness.errors import SettingsError
 from likeness.faces.identity_network import IdentityNetwork, identity_view
 from likeness.make.compute import computes_in_bf16
 from likeness.make.networks.autoencoder import SwapNetwork
+from likeness.make.phases import Phase
 from likeness.make.recipes import Recipe
 from likeness.make.steps import Objective, Views, generator_loss, picture
 from likeness.make.warp import PART_STEP, Warped
@@ -48,7 +49,9 @@ def need_of(recipe: Recipe, faces: int, device: torch.device) -> Need:
     """What training by ``recipe`` on ``faces`` faces, of both sides together, takes on ``device``."""
     with torch.device("meta"):
         network = recipe.build().placed_on(torch.device("meta"))
-        critics = recipe.critic() if recipe.critic is not None and recipe.uses("adversarial") else None
+    critics = None
+    if recipe.critic is not None and recipe.uses("adversarial"):
+        critics = recipe.critic().to("meta").eval()  # spectral normalisation is slow to set up without contents
     weights = _count(network) * (2 + _MOMENTS + (2 if recipe.averaging else 1))
     weights += 0 if critics is None else _count(critics) * (2 + _MOMENTS)
     pictures = faces * recipe.crop**2 * (3 + 2 / PART_STEP**2)
@@ -120,16 +123,18 @@ def _kept_bytes(recipe: Recipe, network: SwapNetwork, critics: nn.ModuleDict | N
     def features(pictures: Tensor) -> list[Tensor]:
         return identity.features(identity_view(pictures, recipe.coverage))
 
-    most = 0
-    for terms in {phase.losses for phase in recipe.phases}:
-        kept.clear()
-        objective = Objective(terms, critics, features)
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            made = dict(zip(views, network(*(picture(view.inputs) for view in views.values())), strict=True))
-            losses = [generator_loss(network, made[name], views[name], name, objective) for name in views]
-        most = max(most, sum(kept.values()))
-        del losses
-    return most
+    objective = Objective(costliest_phase(recipe).losses, critics, features)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        made = dict(zip(views, network(*(picture(view.inputs) for view in views.values())), strict=True))
+        losses = [generator_loss(network, decoded, views[name], name, objective) for name, decoded in made.items()]
+    total = sum(kept.values())
+    del losses  # what they keep had to stay, or its storage would have been counted as the next one's
+    return total
+
+
+def costliest_phase(recipe: Recipe) -> Phase:
+    """The phase with most terms, which keeps most."""
+    return max(recipe.phases, key=lambda phase: sum(value > 0 for value in astuple(phase.losses)))
 
 
 def _count(module: nn.Module) -> int:
