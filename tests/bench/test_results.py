@@ -61,6 +61,15 @@ def test_cells_outlast_the_program(results: Results) -> None:
     assert again.cells[0].values("ssim").size == 0
 
 
+def test_two_runs_in_one_folder_keep_each_others_cells(results: Results) -> None:
+    other = Results(results.path)
+    results.add(_cell("emil-farah", UNCHANGED, 15))
+    other.add(_cell("emil-farah", NEAREST, 15))
+    kept = Results(results.path)
+    assert kept.has("emil-farah", UNCHANGED)
+    assert kept.has("emil-farah", NEAREST)
+
+
 def test_a_damaged_file_is_named_and_left_alone(results: Results) -> None:
     results.path.write_text(results.path.read_text()[:-40])
     with pytest.raises(SettingsError, match=r"results\.jsonl"):

@@ -80,8 +80,8 @@ class Results:
         return any(cell.pair == pair and cell.candidate == candidate for cell in self.cells)
 
     def add(self, cell: Cell) -> None:
-        """Keep ``cell``, on disk at once. Raises StorageError."""
-        self.cells.append(cell)
+        """Keep ``cell``, on disk at once, beside what another run may have added meanwhile. Raises StorageError."""
+        self.cells = [*Results(self.path).cells, cell]
         write_text(self.path, "".join(one.model_dump_json() + "\n" for one in self.cells))
 
     def of(self, candidate: str) -> list[Cell]:
