@@ -181,7 +181,9 @@ def fingerprint_layer(seen: Recognition, clip: Clip) -> FingerprintLayer:
         return FingerprintLayer(text=f"Sound has none.{same}", state="none", id=None)
     if seen.marked is not None and seen.alike is not None and seen.agreement == "match":
         text = f"{seen.alike:.0%} of it looks like {recorded(seen.marked)}, enough to bear its watermark out."
-        if seen.matches:
+        if seen.identical is not None and seen.identical.sha256 == seen.marked.sha256:
+            text = f"It is {recorded(seen.marked)}, that very file, byte for byte."
+        elif seen.matches:
             text += f" More of it looks like {recorded(seen.matches[0].work)}."
         return FingerprintLayer(
             text=text,
