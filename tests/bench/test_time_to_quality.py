@@ -32,7 +32,7 @@ def _curve(times: list[float], errors: list[float], decibels: list[float | None]
     ]
 
 
-SLOW = _curve([10, 100, 600], [0.1, 0.06, 0.04], [12, None, 18])
+SLOW = _curve([10, 300, 600], [0.1, 0.06, 0.04], [12, 18, 17])
 
 
 def test_the_first_moment_that_is_as_good_counts() -> None:
@@ -40,7 +40,6 @@ def test_the_first_moment_that_is_as_good_counts() -> None:
     assert first_at(fast, "heldout", 0.04) == 20
     assert first_at(fast, "psnr", 18) == 60
     assert first_at(fast, "psnr", 20) is None
-    assert first_at(fast, "heldout", None) is None
 
 
 def test_the_report_gives_times_and_their_parts_of_the_reference() -> None:
@@ -53,7 +52,8 @@ def test_the_report_gives_times_and_their_parts_of_the_reference() -> None:
     }
     text = report(curves, "CPU")
     assert "6000 iterations in 10.0 CPU minutes" in text
-    assert "| light, from noise | 90 s | 1/7 | 60 s | 1/10 | 0.0200 | 20.00 |" in text
+    assert "error 0.0400 (at 64 px) after 600 s, 18.00 dB in the swap after 300 s" in text
+    assert "| light, from noise | 90.0 s | 1/7 | 60.0 s | 1/5 | 0.0200 | 20.00 |" in text
 
 
 @pytest.fixture(scope="module")
