@@ -42,15 +42,18 @@ def _training(faces: list[Faces]) -> Training:
 def test_a_budget_is_spent_and_little_more(faces: list[Faces], tmp_path: Path) -> None:
     training, looks = _training(faces), []
     model = train_within(
-        training, "light", tmp_path / "m", BUDGET, on_look=lambda now: looks.append(now.progress.seconds)
+        training, "light", "noise", tmp_path / "m", BUDGET, on_look=lambda now: looks.append(now.progress.seconds)
     )
     assert BUDGET.seconds <= training.progress.seconds < 2 * BUDGET.seconds
     assert looks == sorted(looks)
     assert looks[-1] == training.progress.seconds
     assert is_trained(tmp_path / "m")
     assert seconds_spent(tmp_path / "m") == pytest.approx(training.progress.seconds, rel=1e-4)
+    assert model.config.start == "noise"
     assert model.config.heldout_error == min(entry.heldout for entry in training.progress.entries)
-    again = train_within(_training(faces), "light", tmp_path / "m", BUDGET, on_look=lambda now: looks.append(-1))
+    again = train_within(
+        _training(faces), "light", "noise", tmp_path / "m", BUDGET, on_look=lambda now: looks.append(-1)
+    )
     assert looks[-1] > 0
     assert again.config == model.config
 
@@ -62,12 +65,12 @@ def test_an_interrupted_training_goes_on_where_it_was(faces: list[Faces], tmp_pa
 
     first = _training(faces)
     with pytest.raises(KeyboardInterrupt):
-        train_within(first, "light", tmp_path / "m", BUDGET, on_look=interrupt)
+        train_within(first, "light", "noise", tmp_path / "m", BUDGET, on_look=interrupt)
     assert not is_trained(tmp_path / "m")
     assert (tmp_path / "m" / RESUME).exists()
     second, seen = _training(faces), []
     model = train_within(
-        second, "light", tmp_path / "m", BUDGET, on_look=lambda now: seen.append(now.progress.iteration)
+        second, "light", "noise", tmp_path / "m", BUDGET, on_look=lambda now: seen.append(now.progress.iteration)
     )
     assert seen[0] > first.progress.iteration
     assert second.progress.seconds >= BUDGET.seconds
@@ -82,12 +85,12 @@ def test_a_training_that_comes_to_no_numbers_says_so(faces: list[Faces], tmp_pat
         for weights in training.network.parameters():
             weights.fill_(float("nan"))
     with pytest.raises(ModelError, match="no numbers"):
-        train_within(training, "light", tmp_path / "m", BUDGET)
+        train_within(training, "light", "noise", tmp_path / "m", BUDGET)
     assert not (tmp_path / "m" / CONFIG).exists()
 
 
 def test_what_is_kept_can_swap(faces: list[Faces], tmp_path: Path) -> None:
-    train_within(_training(faces), "light", tmp_path / "m", Budget(0.001))
+    train_within(_training(faces), "light", "noise", tmp_path / "m", Budget(0.001))
     images, _ = SwapModel.load(tmp_path / "m").swap(np.zeros((1, 256, 256, 3), np.uint8), "a2b")
     assert np.isfinite(images).all()
 

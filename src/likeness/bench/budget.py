@@ -31,7 +31,7 @@ from likeness.make.model import (
 )
 from likeness.make.recipes import Architecture
 from likeness.make.train import interruptible
-from likeness.make.training import Training
+from likeness.make.training import Start, Training
 from likeness.progress import progress
 
 Clock = Literal["cpu", "wall"]
@@ -69,6 +69,7 @@ class Budget:
 def train_within(
     training: Training,
     arch: Architecture,
+    start: Start,
     folder: Path,
     budget: Budget,
     title: str = "Training",
@@ -83,7 +84,7 @@ def train_within(
     no weights were numbers.
     """
     if not is_trained(folder):
-        _Session(training, arch, folder, budget).run(title, on_look)
+        _Session(training, arch, start, folder, budget).run(title, on_look)
     return SwapModel.load(folder)
 
 
@@ -92,8 +93,8 @@ def is_trained(folder: Path) -> bool:
     return (folder / CONFIG).exists() and not (folder / RESUME).exists()
 
 
-def config_of(training: Training, arch: Architecture) -> ModelConfig:
-    """What the model of ``training`` is, as it stands."""
+def config_of(training: Training, arch: Architecture, start: Start) -> ModelConfig:
+    """What the model of ``training`` is, as it stands; ``start`` is what it began from."""
     best = training.progress.plateau.best
     return ModelConfig(
         arch=arch,
@@ -103,6 +104,7 @@ def config_of(training: Training, arch: Architecture) -> ModelConfig:
         heldout_error=best if np.isfinite(best) else None,
         sides={side: faces.record for side, faces in training.faces.items()},
         versions=installed_versions(),
+        start=start,
     )
 
 
@@ -118,9 +120,9 @@ def seconds_spent(folder: Path) -> float:
 class _Session:
     """One run of the program: steps, looks at held-out faces and saves until the budget is spent."""
 
-    def __init__(self, training: Training, arch: Architecture, folder: Path, budget: Budget) -> None:
+    def __init__(self, training: Training, arch: Architecture, start: Start, folder: Path, budget: Budget) -> None:
         prepare(training.device)
-        self.training, self.arch, self.folder, self.budget = training, arch, folder, budget
+        self.training, self.arch, self.start, self.folder, self.budget = training, arch, start, folder, budget
         if (folder / RESUME).exists():
             training.progress = load_checkpoint(folder, training.parts())
         self.state = training.progress
@@ -174,5 +176,5 @@ class _Session:
         if not (self.folder / WEIGHTS).exists():
             raise ModelError(f"The training into {self.folder} has come to no numbers. Delete it and use another seed.")
         write_history(self.folder / HISTORY, self.state.entries)
-        write_config(self.folder, config_of(self.training, self.arch))
+        write_config(self.folder, config_of(self.training, self.arch, self.start))
         (self.folder / RESUME).unlink(missing_ok=True)

@@ -208,7 +208,7 @@ class Bench:
         recipe, device = recipe_for(plan.arch), pick_device()
         a, b = (load_faces(faces, recipe.crop, device) for faces in (faces_a, faces_b))
         training = Training(recipe, a, b, self.settings.seed, StepSettings(start=plan.start))
-        return train_within(training, plan.arch, folder, plan.budget, f"{plan.pair.name}, {plan.name}")
+        return train_within(training, plan.arch, plan.start, folder, plan.budget, f"{plan.pair.name}, {plan.name}")
 
     def _score(self, pair: Pair, candidate: str, images: np.ndarray, learnt: Learnt | None) -> None:
         """Take all figures of ``images`` and keep them, with a strip to look at."""

@@ -138,16 +138,16 @@ class Race:
             points[:] = [point for point in points if point.seconds < state.seconds]  # of a run that was cut off
             error = float(np.mean([rebuilt_error(now, side, faces) for side, faces in heldout.items()]))
             wanted = len(points) % _SWAP_EVERY == 0 or state.seconds >= budget.seconds
-            psnr = self._psnr(now, contestant.arch) if wanted else None
+            psnr = self._psnr(now, contestant) if wanted else None
             points.append(Point(seconds=state.seconds, iteration=state.iteration, heldout=error, psnr=psnr))
             write_text(folder / POINTS, "".join(point.model_dump_json() + "\n" for point in points))
 
         title = f"{contestant.name}, {minutes:g} min"
-        train_within(training, contestant.arch, folder, budget, title, look)
+        train_within(training, contestant.arch, contestant.start, folder, budget, title, look)
 
-    def _psnr(self, training: Training, arch: Architecture) -> float:
+    def _psnr(self, training: Training, contestant: Contestant) -> float:
         """Of the swap as it would be now, inside the face, mean over frames."""
-        model = SwapModel(config_of(training, arch), training.averaged, self.device)
+        model = SwapModel(config_of(training, contestant.arch, contestant.start), training.averaged, self.device)
         images = swapped(model, self.bench.clips(self.pair).heldout)
         known = self.bench.known_answer(self.pair)
         return float(np.nanmean(pixel_figures(images, known.answer, known.truth.landmarks)["psnr"]))
