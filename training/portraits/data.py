@@ -6,6 +6,7 @@ gives way to an even one, so that all of a small network goes into people. Group
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,9 +33,9 @@ class People:
     sources: dict[str, str]
 
 
-def learnt(folder: Path, size: int, yaw: float) -> People:
-    """The people that the model learns from."""
-    return _people(folder, size, yaw, lambda number: number % _CYCLE not in (_CHOOSE, _REPORT))
+def learnt(folder: Path, size: int, yaw: float, known: set[str] | None = None) -> People:
+    """The people that the model learns from; ``known``: only files with these SHA-256, which a finished model names."""
+    return _people(folder, size, yaw, lambda number: number % _CYCLE not in (_CHOOSE, _REPORT), known)
 
 
 def for_choosing(folder: Path, size: int, yaw: float) -> People:
@@ -47,12 +48,17 @@ def for_figures(folder: Path, size: int, yaw: float) -> People:
     return _people(folder, size, yaw, lambda number: number % _CYCLE == _REPORT)
 
 
-def _people(folder: Path, size: int, yaw: float, wanted) -> People:  # type: ignore[no-untyped-def]
+def _people(
+    folder: Path, size: int, yaw: float, wanted: Callable[[int], bool], known: set[str] | None = None
+) -> People:
     paths = [path for path in sorted(folder.glob("group_*.npz")) if wanted(int(path.stem.removeprefix("group_")))]
     if not paths:
         raise MissingDataError(f"{folder} holds no filmed groups. Make them with: python -m training.people.film")
     crops, people, sources = [], [], {}
     for path in tracked(paths, "Reading people", len(paths), "groups"):
+        digest = sha256_of(path)
+        if known is not None and digest not in known:
+            continue
         with np.load(path) as group:
             facing = np.abs(group["head"][:, 0]) <= yaw
             images, parts = group["images"][:, :, facing], group["parts"][:, :, facing]
@@ -64,7 +70,7 @@ def _people(folder: Path, size: int, yaw: float, wanted) -> People:  # type: ign
                 cv2.resize(before_backdrop(image, part, path.name), (size, size), interpolation=cv2.INTER_AREA)
             )
             people.append(int(seed))
-        sources[path.name] = sha256_of(path)
+        sources[path.name] = digest
     return People(np.array(crops), np.array(people), sources)
 
 

@@ -18,8 +18,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from likeness.faces.identity import recogniser
-from likeness.files import write_text
+from likeness.faces.identity import Recogniser, recogniser
+from likeness.files import atomic_write, write_text
 from likeness.make.portraits.directions import find_changes
 from likeness.make.portraits.distance import distance, distance_interval
 from likeness.make.portraits.memorisation import copying, nearest
@@ -28,6 +28,7 @@ from likeness.make.portraits.permission import load_records
 from likeness.make.portraits.sheet import portrait_sheet
 from likeness.make.portraits.traits import TRAITS, measure
 from likeness.make.preview import write_sheet
+from likeness.progress import tracked
 from training.portraits import data
 
 _MADE = 1000  # faces that are compared
@@ -47,8 +48,10 @@ def choose(run: Path, people: Path, yaw: float) -> None:
         print(f"{path.stem}: {distances[path]:.4f}")
     best = min(distances, key=lambda path: distances[path])
     model = PortraitModel.from_weights(best, config, load_records(run))
+    steps = int(best.stem)
+    shown = config.images * steps // config.iterations
     described = config.model_copy(
-        update={"distance": distances[best], "recogniser": by.name, "iterations": int(best.stem)}
+        update={"distance": distances[best], "recogniser": by.name, "iterations": steps, "images": shown}
     )
     metadata = {
         "config": described.model_dump_json(),
@@ -62,9 +65,13 @@ def choose(run: Path, people: Path, yaw: float) -> None:
 def figures(model: PortraitModel, people: Path, yaw: float, out: Path) -> None:
     """Measure the model, write what was found and the sheet of nearest neighbours."""
     by = recogniser()
-    learnt, fresh = (load(people, model.size, yaw) for load in (data.learnt, data.for_figures))
+    learnt = data.learnt(people, model.size, yaw, {digest for record in model.records for digest in record.sources})
+    fresh = data.for_figures(people, model.size, yaw)
     made = model.portraits(list(range(2_000_000, 2_000_000 + _MADE)))
-    vectors = {"made": by.embed(made), "learnt": by.embed(learnt.crops), "fresh": by.embed(fresh.crops)}
+    vectors = {"made": by.embed(made)} | {
+        name: embedded(people_seen, by, out / f"{name}_{by.name}.npy")
+        for name, people_seen in (("learnt", learnt), ("fresh", fresh))
+    }
     pixels = {"made": _pixels(made), "learnt": _pixels(learnt.crops), "fresh": _pixels(fresh.crops)}
     found: dict[str, Any] = {
         "recogniser": by.name,
@@ -82,6 +89,16 @@ def figures(model: PortraitModel, people: Path, yaw: float, out: Path) -> None:
     write_text(out / "figures.json", json.dumps(found, indent=2) + "\n")
     write_sheet(out / "nearest.png", neighbours(made, learnt.crops, vectors, pixels))
     print(json.dumps(found, indent=2))
+
+
+def embedded(people: data.People, by: Recogniser, kept: Path) -> np.ndarray:
+    """The embeddings (n, d) of ``people``, read from ``kept`` where an earlier run has left them."""
+    if kept.is_file() and len(found := np.load(kept)) == len(people.crops):
+        return np.asarray(found)
+    vectors = [by.embed(part) for part in tracked(np.array_split(people.crops, 50), "Embedding", 50, "parts")]
+    with atomic_write(kept) as temporary, temporary.open("wb") as file:
+        np.save(file, np.concatenate(vectors))
+    return np.concatenate(vectors)
 
 
 def changes(model: PortraitModel) -> dict[str, dict[str, float]]:

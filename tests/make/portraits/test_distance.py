@@ -31,16 +31,16 @@ def test_fewer_pictures_than_dimensions_still_have_a_distance():
 
 
 def test_the_interval_holds_the_true_distance_and_narrows_with_more_pictures():
-    low, high = distance_interval(points(400, 0, 1.0), points(400, 1), draws=100)
+    low, high = distance_interval(points(400, 0, 1.0), points(400, 1))
     assert low < 4 < high  # means one apart in each of four dimensions
-    few_low, few_high = distance_interval(points(40, 0, 1.0), points(40, 1), draws=100)
+    few_low, few_high = distance_interval(points(40, 0, 1.0), points(40, 1))
     assert few_high - few_low > 2 * (high - low)
 
 
 def test_pictures_of_one_person_count_as_one_draw():
-    made, faces = points(100, 0), np.repeat(points(10, 1), 10, axis=0)
-    alone = distance_interval(made, faces, draws=100)
-    together = distance_interval(made, faces, np.repeat(np.arange(10), 10), draws=100)
+    made, faces = points(4000, 0), np.repeat(points(10, 1), 10, axis=0)
+    alone = distance_interval(made, faces)
+    together = distance_interval(made, faces, np.repeat(np.arange(10), 10))
     assert together[1] - together[0] > 1.5 * (alone[1] - alone[0])
 
 
