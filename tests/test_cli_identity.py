@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -179,6 +180,7 @@ def test_ctrl_c_at_the_password_prompt_interrupts(tmp_path: Path) -> None:
     command = [*LIKENESS, "identity", "import", "desk", "--pkcs12", str(tmp_path / "desk.p12"), "--ask-password"]
     process, terminal = pty.fork()
     if process == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # background jobs inherit that it is ignored
         os.execv(sys.executable, command)
     shown = b""
     while b"Password" not in shown:

@@ -248,11 +248,13 @@ def test_liae_goes_through_its_phases(pair: tuple[Path, Path], tmp_path: Path):
 
 
 @pytest.fixture
-def format_1(trained: Path) -> Path:
-    """The same model as the first version wrote it."""
+def format_1(pair: tuple[Path, Path], tmp_path: Path) -> Path:
+    """A model as the first version wrote it: from noise, all of it learning."""
+    trained = tmp_path / "model"
+    train(*pair, trained, TrainSettings(iterations=2, batch=1, start="noise"))
     config = json.loads((trained / CONFIG).read_text())
     config["format"] = 1
-    del config["published"]
+    del config["published"], config["start"]
     for side in config["sides"].values():
         del side["face"], side["recogniser"]
     (trained / CONFIG).write_text(json.dumps(config))
