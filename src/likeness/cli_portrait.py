@@ -59,7 +59,7 @@ def portrait_sample(
         float | None, typer.Option(help="A clip of so many seconds from face to face.", metavar="SECONDS")
     ] = None,
     attribute: Annotated[
-        list[str] | None, typer.Option(help="Change a trait, in standard deviations: smile=1.5. Repeat for more.")
+        list[str] | None, typer.Option(help="Change a trait, in standard deviations: mouth=1.5. Repeat for more.")
     ] = None,
     side: Annotated[int, typer.Option(help="Side of the written pictures in pixels.")] = 256,
 ) -> None:
@@ -94,5 +94,5 @@ def _traits(options: list[str]) -> dict[str, float]:
         except ValueError:
             sign = ""
         if not sign:
-            raise SettingsError(f"'{option}' is no change of a trait. Write a name and an amount, as in smile=1.5.")
+            raise SettingsError(f"'{option}' is no change of a trait. Write a name and an amount, as in mouth=1.5.")
     return traits

@@ -15,7 +15,7 @@ from likeness.make import consent
 from likeness.make.model import CONFIG, WEIGHTS
 from likeness.make.portraits.directions import regressed
 from likeness.make.portraits.model import PortraitModel, write_weights
-from likeness.make.portraits.permission import CONSENTS, nobodys_record, record_behind, save_records
+from likeness.make.portraits.permission import CONSENTS, nobodys_record, record_behind, save_records, still_permitted
 from likeness.make.portraits.sample import CLIP, GRID, SampleSettings, interpolated, sample
 from likeness.make.portraits.sheet import grid
 from likeness.make.portraits.traits import TRAITS, measure
@@ -157,6 +157,18 @@ def test_the_verb_takes_seeds_in_a_row(fitted: Path, tmp_path: Path):
 def test_bad_words_give_one_line(tmp_path: Path, words: list[str]):
     with pytest.raises(LikenessError):
         CliRunner().invoke(portrait_app, ["sample", "-o", str(tmp_path / "o"), *words], catch_exceptions=False)
+
+
+def test_the_shipped_model_makes_faces_and_rests_on_nobody():
+    model = PortraitModel.load()
+    assert model.size == 64
+    assert set(model.changes) == set(TRAITS)
+    assert [record.kind for record in model.records] == ["synthetic"]
+    still_permitted(model.records)
+    traits = measure(model.portraits(list(range(20)), truncation=0.8))
+    assert np.isfinite(traits).all(1).mean() >= 0.9  # the landmark network takes them for faces
+    turned = measure(model.portraits(list(range(20)), 0.8, {"yaw": 2.0}))
+    assert np.nanmean(turned[:, 2] - traits[:, 2]) > 3  # degrees to the image's right
 
 
 def test_directions_part_traits_that_come_together():

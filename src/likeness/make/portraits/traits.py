@@ -7,9 +7,8 @@ from likeness.faces.landmarks import CROP_COVERAGE, CROP_SIZE, LandmarkModel
 from likeness.faces.pose import pose_of
 from likeness.progress import tracked
 
-TRAITS = ("skin", "hair", "yaw", "pitch", "mouth", "smile")
-"""Lightness of the skin and of the hair, the head's turn to the image's right and up, how far the mouth is open and how
-wide it is."""
+TRAITS = ("skin", "hair", "yaw", "pitch", "mouth")
+"""Lightness of the skin and of the hair, the head's turn to the image's right and up, how far the mouth is open."""
 
 _LEAST_PRESENCE = 0.5
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -19,10 +18,10 @@ _ABOVE_BROWS = 0.62  # of the distance from chin to brows: where the hair is loo
 
 
 def measure(pictures: np.ndarray) -> np.ndarray:
-    """Traits float64 (n, 6) in the order of TRAITS of faces uint8 RGB (n, side, side, 3) aligned as in a face set.
+    """Traits float64 (n, 5) in the order of TRAITS of faces uint8 RGB (n, side, side, 3) aligned as in a face set.
 
-    Lightness in grey levels, angles in degrees, openness and width of the mouth in units of the distance between the
-    outer corners of the eyes. NaN for pictures in which no face is found.
+    Lightness in grey levels, angles in degrees, openness of the mouth in units of the distance between the outer
+    corners of the eyes. NaN for pictures in which no face is found.
     """
     model = LandmarkModel(threads=1)
     view = _landmark_view(pictures.shape[1])
@@ -43,8 +42,7 @@ def _traits(picture: np.ndarray, landmarks: np.ndarray) -> list[float]:
     hair = _lightness(picture, brows + _ABOVE_BROWS * (brows - chin))
     yaw, pitch, _ = pose_of(landmarks)
     opened = np.linalg.norm(landmarks[61:64] - landmarks[[67, 66, 65]], axis=1).mean() / eyes
-    wide = np.linalg.norm(landmarks[54] - landmarks[48]) / eyes
-    return [float(skin), hair, yaw, pitch, float(opened), float(wide)]
+    return [float(skin), hair, yaw, pitch, float(opened)]
 
 
 def _lightness(picture: np.ndarray, place: np.ndarray) -> float:
