@@ -44,7 +44,7 @@ def for_choosing(folder: Path, size: int, yaw: float) -> People:
 
 
 def for_figures(folder: Path, size: int, yaw: float) -> People:
-    """Held out, and looked at once, for the figures on the card."""
+    """Held out for the figures on the card; nothing is chosen by them."""
     return _people(folder, size, yaw, lambda number: number % _CYCLE == _REPORT)
 
 
