@@ -59,8 +59,8 @@ def test_any_crop_is_found(rows: float, columns: float, top: float, left: float,
     places = find(_received(rows, columns, top, left, 1.0, seed), least_peak=4.5)
     assert places, "no place at all"
     best = places[0]
-    assert abs(best.rows - rows) * GRID < 1.3
-    assert abs(best.columns - columns) * GRID < 1.3
+    assert abs(best.rows - rows) * GRID < 1.0
+    assert abs(best.columns - columns) * GRID < 1.0
     for found, true in ((best.top, top), (best.left, left)):
         away = (found - true) % TILE
         assert min(away, TILE - away) < 1.3
