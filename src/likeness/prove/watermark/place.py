@@ -20,6 +20,7 @@ _LEAST_SHARE = 0.7
 _MOST_SHARE = 1.03  # a picture with a border is more than all of it
 _FINE_STEPS = np.array([-0.006, -0.003, 0.0, 0.003, 0.006])
 _CANDIDATES = 24
+_REFINED = 6  # of them
 _GAIN_OF_REFINING = 1.5  # that a peak can gain, in standard deviations
 
 
@@ -69,9 +70,10 @@ def find(odds: np.ndarray, least_peak: float, most: int = 2) -> list[Place]:
     best = np.argpartition(energy, -_CANDIDATES, axis=None)[-_CANDIDATES:]
     rows, columns = np.unravel_index(np.append(best, _index_of_whole() * (len(shares) + 1)), energy.shape)
     ranked = sorted(_peaks(folded[rows, columns], shares[rows], shares[columns]), key=_score, reverse=True)
-    apart = [place for i, place in enumerate(ranked) if not any(_alike(place, better) for better in ranked[:i])]
-    closer = [refined(odds, place) for place in apart[:most] if place.score >= least_peak - _GAIN_OF_REFINING]
-    return sorted((place for place in closer if place.score >= least_peak), key=_score, reverse=True)
+    # Where the right shares lie between two steps, a wrong pair near them can be ahead until all are refined.
+    hopeful = dict.fromkeys([*ranked[:_REFINED], *_apart(ranked)[:most]])
+    closer = [refined(odds, place) for place in hopeful if place.score >= least_peak - _GAIN_OF_REFINING]
+    return _apart(sorted((place for place in closer if place.score >= least_peak), key=_score, reverse=True))[:most]
 
 
 def refined(odds: np.ndarray, place: Place = WHOLE) -> Place:
@@ -93,8 +95,13 @@ def _score(place: Place) -> float:
     return place.score
 
 
+def _apart(places: list[Place]) -> list[Place]:
+    """Those of ``places``, best first, that are like none before them."""
+    return [place for i, place in enumerate(places) if not any(_alike(place, better) for better in places[:i])]
+
+
 def _alike(one: Place, other: Place) -> bool:
-    """Whether refining would bring both to the same place."""
+    """Whether both are one place, seen with an error of up to two steps."""
     near = abs(one.rows - other.rows) < 2 * _STEP and abs(one.columns - other.columns) < 2 * _STEP
     return near and all(
         min((a - b) % TILE, (b - a) % TILE) <= 1.0 for a, b in ((one.top, other.top), (one.left, other.left))
