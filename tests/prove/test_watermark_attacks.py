@@ -46,11 +46,8 @@ def estimated(marked: list[np.ndarray], filtered: Filter = smoothed) -> np.ndarr
 
 
 @pytest.fixture
-def swap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Published:
-    """One identifier always: two marks over each other are not read with every pair of them."""
-    with monkeypatch.context() as fixed:
-        fixed.setattr("likeness.prove.publish.new_id", lambda: "fedcba9876")
-        return publish(tmp_path / "swap.png", portrait())
+def swap(tmp_path: Path) -> Published:
+    return publish(tmp_path / "swap.png", portrait())
 
 
 @pytest.mark.parametrize("attacker", ["estimates the mark", "has the unmarked picture"])
@@ -96,6 +93,13 @@ def test_second_mark_by_a_stranger_leaves_the_work_recognised(swap: Published, t
     assert found.fingerprint.id == swap.mark_id
     assert found.credentials.recovered
     assert any("marked more than once" in text for text in found.contradictions)
+
+
+@pytest.mark.parametrize("first", ["fedcba9876", "b8e861a2e3"])
+def test_two_marks_whose_messages_mix_are_both_read(first: str) -> None:
+    """The decoder followed one message before and the other after the place where their paths meet."""
+    reading = read_picture(Marker("0123456789").mark(Marker(first).mark(portrait())))
+    assert {reading.mark_id, *reading.also} == {first, "0123456789"}
 
 
 def test_a_marked_work_is_not_marked_again(swap: Published, tmp_path: Path) -> None:
