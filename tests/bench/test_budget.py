@@ -1,3 +1,4 @@
+import logging
 import os
 import signal
 from pathlib import Path
@@ -8,10 +9,11 @@ import torch
 
 from likeness.bench.budget import Budget, is_trained, seconds_spent, train_within
 from likeness.bench.takes import clips_of, pairs
-from likeness.errors import ModelError, SettingsError
+from likeness.errors import ModelError, SettingsError, StorageError
 from likeness.faces.extract import extract
 from likeness.make.batches import Faces, load_faces
 from likeness.make.model import CONFIG, RESUME, SwapModel
+from likeness.make.model_seal import check_seal
 from likeness.make.recipes import recipe_for
 from likeness.make.training import StepSettings, Training
 
@@ -93,6 +95,26 @@ def test_what_is_kept_can_swap(faces: list[Faces], tmp_path: Path) -> None:
     train_within(_training(faces), "light", "noise", tmp_path / "m", Budget(0.001))
     images, _ = SwapModel.load(tmp_path / "m").swap(np.zeros((1, 256, 256, 3), np.uint8), "a2b")
     assert np.isfinite(images).all()
+
+
+def test_a_finished_model_is_sealed(
+    faces: list[Faces], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`likeness swap` takes it without a word; one that could not be sealed does not count as finished."""
+
+    def full_disk(folder: Path) -> None:
+        raise StorageError("The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("likeness.bench.budget.seal", full_disk)
+        with pytest.raises(StorageError):
+            train_within(_training(faces), "light", "noise", tmp_path / "m", Budget(0.001))
+    assert not is_trained(tmp_path / "m")
+    train_within(_training(faces), "light", "noise", tmp_path / "m", Budget(0.001))
+    assert is_trained(tmp_path / "m")
+    with caplog.at_level(logging.WARNING):
+        check_seal(tmp_path / "m")
+    assert not caplog.records
 
 
 def test_looks_are_denser_at_first_and_end_with_the_budget() -> None:

@@ -19,7 +19,6 @@ from likeness.make.checkpoint import load_checkpoint, save_checkpoint
 from likeness.make.compute import prepare
 from likeness.make.history import Entry, StopSettings, write_history
 from likeness.make.model import (
-    CONFIG,
     HISTORY,
     RESUME,
     WEIGHTS,
@@ -29,6 +28,7 @@ from likeness.make.model import (
     write_config,
     write_tensors,
 )
+from likeness.make.model_seal import seal
 from likeness.make.recipes import Architecture
 from likeness.make.train import interruptible
 from likeness.make.training import Start, Training
@@ -90,7 +90,7 @@ def train_within(
 
 def is_trained(folder: Path) -> bool:
     """Whether ``folder`` holds a model that has spent its budget."""
-    return (folder / CONFIG).exists() and not (folder / RESUME).exists()
+    return (folder / HISTORY).exists() and not (folder / RESUME).exists()
 
 
 def config_of(training: Training, arch: Architecture, start: Start) -> ModelConfig:
@@ -171,10 +171,11 @@ class _Session:
             write_tensors(self.folder / WEIGHTS, self.best)
 
     def _finish(self) -> None:
-        """Write everything; the configuration says that it is all there."""
+        """Write everything; the history, which is written last, says that it is all there and sealed."""
         self._save_best()
         if not (self.folder / WEIGHTS).exists():
             raise ModelError(f"The training into {self.folder} has come to no numbers. Delete it and use another seed.")
-        write_history(self.folder / HISTORY, self.state.entries)
         write_config(self.folder, config_of(self.training, self.arch, self.start))
+        seal(self.folder)
+        write_history(self.folder / HISTORY, self.state.entries)
         (self.folder / RESUME).unlink(missing_ok=True)
