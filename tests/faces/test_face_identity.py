@@ -1,19 +1,22 @@
 """Who a face belongs to: unit vectors, thresholds, foreign recognisers, and the shipped actors told apart."""
 
+import contextlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from likeness.errors import ModelError
 from likeness.faces.align import COVERAGE, aligned_crop
-from likeness.faces.identity import mean_embedding, recogniser, similarity
+from likeness.faces.identity import OnnxRecogniser, mean_embedding, recogniser, similarity
 from likeness.faces.identity_network import SIZE, VIEW_COVERAGE, IdentityNetwork, identity_view, load_identity_network
+from likeness.faces.landmarks import shipped_weights as shipped_landmarks
 from likeness.faces.tracker import Tracker
 from likeness.footage import footage
 from likeness.media.clip import open_clip
@@ -113,22 +116,92 @@ def test_a_public_recogniser_plugs_in(tmp_path: Path, monkeypatch: pytest.Monkey
     assert foreign.name.startswith("onnx-")
 
 
-def test_what_is_no_recogniser_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "text.onnx"
-    path.write_text("not a network")
-    with pytest.raises(ModelError, match="no face recogniser"):
-        recogniser(path)
-    with pytest.raises(ModelError, match="no face recogniser"):
-        recogniser(tmp_path / "missing.onnx")
+def test_what_is_no_recogniser_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """One line, whatever ONNX Runtime makes of the file, and nothing beside it."""
+    whole, path = tmp_path / "whole.onnx", tmp_path / "other.onnx"
+    _pooling_model(whole)
+    content = whole.read_bytes()
+    contents = {
+        "empty": b"",
+        "text": b"not a network",
+        "cut off": content[: len(content) // 2],
+        "zeros": bytes(len(content)),
+        "a name that is no text": content.replace(b"faces", b"\xff\xfeces"),
+        "an unknown layer": content.replace(b"Flatten", b"Flattem"),
+        "a later version": _model(_node("Flatten", "faces", "answer"), opset=99),
+        "a layer without an implementation": _model(
+            _node("Cast", "faces", "d", to=TensorProto.DOUBLE), _node("Erf", "d", "e"), _node("Flatten", "e", "answer")
+        ),
+        "a network that fails": _model(
+            helper.make_node("Constant", [], ["shape"], value_ints=[37, -1]),
+            helper.make_node("Reshape", ["faces", "shape"], ["answer"]),
+        ),
+        "two inputs": _model(
+            helper.make_node("Add", ["faces", "more"], ["sum"]), _node("Flatten", "sum", "answer"), more=True
+        ),
+        "another size of face": _model(_node("Flatten", "faces", "answer"), side=64),
+        "another kind of number": shipped_landmarks().read_bytes(),
+        "a list": _model(
+            _node("SequenceConstruct", "faces", "answer"),
+            answer=helper.make_tensor_sequence_value_info("answer", TensorProto.FLOAT, None),
+        ),
+        "words": _model(
+            _node("Flatten", "faces", "flat"),
+            _node("Cast", "flat", "answer", to=TensorProto.STRING),
+            answer=helper.make_tensor_value_info("answer", TensorProto.STRING, None),
+        ),
+        "a picture": _model(_node("Sin", "faces", "answer")),
+    }
+    for what, bytes_ in contents.items():
+        path.write_bytes(bytes_)
+        with pytest.raises(ModelError, match=r"no face recogniser|does not give a vector") as caught:
+            OnnxRecogniser(path)
+        assert "\n" not in str(caught.value), what
+        assert capfd.readouterr() == ("", ""), what
+
+
+def test_places_without_a_recogniser_are_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing.onnx", tmp_path):
+        with pytest.raises(ModelError, match="no face recogniser"):
+            recogniser(path)
+
+
+@given(data=st.data())
+@settings(max_examples=60)
+def test_a_damaged_recogniser_is_used_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """Bytes changed anywhere: nothing but our own error comes out."""
+    path = tmp_path_factory.mktemp("damaged") / "pooled.onnx"
+    _pooling_model(path)
+    content = bytearray(path.read_bytes())
+    places = st.integers(0, len(content) - 1)
+    for place, byte in data.draw(st.dictionaries(places, st.integers(0, 255), min_size=1, max_size=5)).items():
+        content[place] = byte
+    path.write_bytes(content)
+    with contextlib.suppress(ModelError):
+        OnnxRecogniser(path)
 
 
 def _pooling_model(path: Path) -> None:
-    shape = ["n", 3, 112, 112]
-    taken = helper.make_tensor_value_info("faces", TensorProto.FLOAT, shape)
-    given = helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["n", 768])
-    nodes = [
-        helper.make_node("AveragePool", ["faces"], ["pooled"], kernel_shape=[7, 7], strides=[7, 7]),
-        helper.make_node("Flatten", ["pooled"], ["vectors"]),
-    ]
-    graph = helper.make_graph(nodes, "pooled", [taken], [given])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    pooling = _node("AveragePool", "faces", "pooled", kernel_shape=[7, 7], strides=[7, 7])
+    path.write_bytes(_model(pooling, _node("Flatten", "pooled", "answer")))
+
+
+def _node(kind: str, taken: str, given: str, **settings: Any) -> onnx.NodeProto:
+    return helper.make_node(kind, [taken], [given], **settings)
+
+
+def _model(
+    *nodes: onnx.NodeProto,
+    opset: int = 17,
+    side: int = 112,
+    more: bool = False,
+    answer: onnx.ValueInfoProto | None = None,
+) -> bytes:
+    """A network of ``nodes`` from "faces" (and "more") to "answer", floats of any shape unless told otherwise."""
+    names = ["faces", "more"] if more else ["faces"]
+    taken = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, side, side]) for name in names]
+    answer = answer or helper.make_tensor_value_info("answer", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "network", taken, [answer])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
+    content: bytes = made.SerializeToString()
+    return content

@@ -13,6 +13,14 @@ from typing import Protocol
 import numpy as np
 import onnxruntime
 import torch
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    NotImplemented,
+    RuntimeException,
+)
 
 from likeness.errors import ModelError
 from likeness.faces.align import COVERAGE, TEMPLATE, square_in_crop, umeyama, warp
@@ -20,6 +28,10 @@ from likeness.faces.align import apply as moved
 from likeness.faces.identity_network import EMBEDDING, identity_view, load_identity_network, shipped_weights
 
 SAME_PERSON = 0.5  # cosine; the card of the weights says how often it errs
+
+# What ONNX Runtime raises for files that are damaged, of a later version, or of a network that takes something else;
+# its types have no base of their own. UnicodeDecodeError, of a damaged name, is a ValueError.
+_UNFIT = (OSError, ValueError, Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
 
 _BATCH = 64
 _FOREIGN_SAME_PERSON = 0.35  # cosine, between the thresholds that public ArcFace models are used with
@@ -64,18 +76,22 @@ class OnnxRecogniser:
 
     def __init__(self, path: Path) -> None:
         self.threshold = _FOREIGN_SAME_PERSON
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # only what is fatal: the rest is raised, and said in one line
         try:
             content = Path(path).read_bytes()
-            self._session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"], enable_fallback=False
+            )
             [taken] = self._session.get_inputs()
             blank = np.zeros((1, 3, _FOREIGN_SIZE, _FOREIGN_SIZE), np.float32)
             [answer, *_] = self._session.run(None, {taken.name: blank})
-        except Exception as error:  # ONNX Runtime raises types of its own for each kind of damage
+        except _UNFIT as error:
             raise ModelError(
                 f"{path} is no face recogniser that takes 112 px faces. Name such an ONNX file, or use ours."
             ) from error
-        if answer.ndim != 2 or answer.shape[1] < 16:
-            raise ModelError(f"{path} gives {answer.shape} for a face, not a vector. Name an ONNX face recogniser.")
+        if not isinstance(answer, np.ndarray) or answer.dtype.kind != "f" or answer.ndim != 2 or answer.shape[1] < 16:
+            raise ModelError(f"{path} does not give a vector of numbers for a face. Name an ONNX face recogniser.")
         self.name = f"onnx-{hashlib.sha256(content).hexdigest()[:12]}"
         self._input = taken.name
 
