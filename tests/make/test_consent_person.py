@@ -7,6 +7,7 @@ import logging
 import shutil
 from fractions import Fraction
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from likeness.files import sha256_of
 from likeness.footage import footage
 from likeness.make.consent import check, new_consent, portrait_consent, synthetic_consent
 from likeness.make.consent_person import enough, person_in, told_apart
+from likeness.make.consent_record import Use
 from likeness.make.label import SyntheticLabel
 from likeness.media.clip import open_clip
 from likeness.media.frame import Frame
@@ -188,7 +190,8 @@ def test_portraits_made_here_need_nobodys_signature(people: dict[str, Path], tmp
     write_picture(portrait, np.asarray(Image.open(photograph)), labelling=SyntheticLabel("portrait", model="m"))
     record = portrait_consent("Nobody 1", [portrait])
     assert record.kind == "synthetic"
-    check(record, {"nobody.png": sha256_of(portrait)})
+    for use in get_args(Use):
+        check(record, {"nobody.png": sha256_of(portrait)}, use)
     with pytest.raises(ConsentError, match=r"anna0\.png is no portrait"):
         portrait_consent("Nobody 1", [portrait, photograph])
     shutil.copy(photograph, portrait)

@@ -10,7 +10,7 @@ import datetime as dt
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -73,11 +73,12 @@ def new_consent(
 
 
 def synthetic_consent(actor: str, footage: Iterable[Path], valid_until: dt.datetime | None = None) -> Consent:
-    """A signed record of kind "synthetic" for footage of an actor who does not exist.
+    """A signed record of kind "synthetic" for footage of an actor who does not exist; it allows every use.
 
     There is nobody to ask and nothing to revoke, so the key that signs it is thrown away. Raises ConsentError.
     """
-    record = new_consent(actor, footage, purpose=_NOBODY, kind="synthetic", valid_until=valid_until)
+    uses: tuple[Use, ...] = get_args(Use)
+    record = new_consent(actor, footage, purpose=_NOBODY, kind="synthetic", uses=uses, valid_until=valid_until)
     return sign(record, Ed25519PrivateKey.generate())
 
 
