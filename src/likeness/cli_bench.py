@@ -11,7 +11,7 @@ from likeness.errors import SettingsError
 bench_app = typer.Typer(help="Measure swaps of synthetic actors against the true answer.", no_args_is_help=True)
 say = Console(highlight=False, soft_wrap=True, markup=False)
 
-ARCHITECTURES = ("original", "light", "gan", "liae")
+ARCHITECTURES = ("original", "light", "gan", "liae", "flow")
 STARTS = ("faces", "noise")
 
 Output = Annotated[Path, typer.Option("-o", "--output", help="Folder for everything; run again to go on.")]
@@ -30,7 +30,7 @@ def bench_swaps(
     output: Output,
     pairs: Annotated[int, typer.Option(help="How many pairs of the 12 actors; 6 have everyone once.")] = 6,
     minutes: Annotated[str, typer.Option(help="Budgets of a training, each trained by itself.")] = "2,10,60",
-    arch: Annotated[str, typer.Option(help="Architectures.")] = "original,light,gan,liae",
+    arch: Annotated[str, typer.Option(help="Architectures.")] = "original,light,gan,liae,flow",
     start: Starts = "faces,noise",
     seconds: Seconds = 8.0,
     size: Size = 256,
@@ -72,7 +72,7 @@ def bench_time(
     cpu_minutes: CpuMinutes = True,
     threads: Threads = None,
 ) -> None:
-    """How soon `light` is as good as the published `original` gets in a number of minutes, on one pair."""
+    """How soon `light` and `flow` are as good as the published `original` gets in a number of minutes, on one pair."""
     from likeness.bench import time_to_quality
     from likeness.bench.swaps import Bench, BenchSettings
     from likeness.bench.takes import TakeSettings, pairs

@@ -10,7 +10,7 @@ EXIT_INTERRUPTED = 130
 
 say = Console(highlight=False, soft_wrap=True, markup=False)
 
-Architecture = Literal["light", "original", "gan", "liae"]
+Architecture = Literal["flow", "light", "original", "gan", "liae"]
 Start = Literal["faces", "noise"]
 
 
@@ -21,10 +21,11 @@ def train(
     arch: Annotated[
         Architecture,
         typer.Option(
-            help="light is for CPUs; original is as published; gan has a discriminator; liae is for differing light."
+            help="flow moves the person's own pictures and knows faces already; light is an autoencoder for CPUs; "
+            "original is as published; gan has a discriminator; liae is for differing light."
         ),
-    ] = "light",
-    size: Annotated[int | None, typer.Option(help="Pixels of the made face: 64, 128 or 256.")] = None,
+    ] = "flow",
+    size: Annotated[int | None, typer.Option(help="Pixels of the made face: 64 (not flow), 128 or 256.")] = None,
     published: Annotated[bool, typer.Option("--published", help="gan and liae at their published widths.")] = False,
     minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.")] = None,
     iterations: Annotated[int | None, typer.Option(help="Stop after so many iterations.")] = None,
@@ -32,7 +33,7 @@ def train(
         bool, typer.Option("--until-flat", help="Stop once held-out faces gain no more; so it is without a budget.")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the model in the folder.")] = False,
-    start: Annotated[Start, typer.Option(help="Begin with weights that know faces, or with noise.")] = "faces",
+    start: Annotated[Start, typer.Option(help="Begin with weights that know faces (flow), or with noise.")] = "faces",
     batch: Annotated[int | None, typer.Option(help="Faces a side in a batch.")] = None,
     accumulate: Annotated[int, typer.Option(help="Batches that make one step, where memory is short.")] = 1,
     learning_rate: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,

@@ -86,7 +86,7 @@ def run_demo(out: Path, settings: DemoSettings | None = None) -> str:
     for clip, faces in ((clips.actor_a, faces_a), (clips.actor_b, faces_b)):
         extract([clip.path], faces)
     begun = (files.model / RESUME).exists()
-    training = TrainSettings(arch="light", minutes=settings.minutes, resume=begun)
+    training = TrainSettings(minutes=settings.minutes, resume=begun)
     if train(faces_a, faces_b, files.model, training).reason == "interrupted":
         raise KeyboardInterrupt  # the trainer has saved; the demo ends as it does on Ctrl-C anywhere else
     swap_clip(clips.heldout.path, files.model, clips.consent_b, files.swapped, SwapSettings())

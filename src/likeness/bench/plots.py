@@ -14,7 +14,7 @@ from likeness.bench.results import BASELINES, Results
 from likeness.files import atomic_write
 
 _SHOWN = ("psnr", "identity_features", "identity_answer", "expression")
-_COLOURS = {"original": "tab:gray", "light": "tab:blue", "gan": "tab:orange", "liae": "tab:green"}
+_COLOURS = {"original": "tab:gray", "light": "tab:blue", "gan": "tab:orange", "liae": "tab:green", "flow": "tab:red"}
 _DASHES = {"faces": "-", "noise": ":"}
 
 

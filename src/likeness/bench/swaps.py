@@ -64,7 +64,7 @@ class BenchSettings:
 
     pairs: int = 6
     minutes: tuple[float, ...] = (2, 10, 60)
-    archs: tuple[Architecture, ...] = ("original", "light", "gan", "liae")
+    archs: tuple[Architecture, ...] = ("original", "light", "gan", "liae", "flow")
     starts: tuple[Start, ...] = ("faces", "noise")
     takes: TakeSettings = field(default_factory=TakeSettings)
     clock: Clock = "cpu"

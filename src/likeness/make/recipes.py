@@ -12,14 +12,20 @@ from likeness.errors import SettingsError
 from likeness.faces.align import COVERAGE
 from likeness.faces.faceset import CROP_SIZE
 from likeness.make.losses import LossSettings
-from likeness.make.networks import discriminator, gan, liae, light, original
+from likeness.make.networks import discriminator, flow, gan, liae, light, original
 from likeness.make.networks.autoencoder import SwapNetwork
 from likeness.make.phases import Phase, phase_at
 from likeness.make.warp import PART_STEP, WarpSettings
 
-Architecture = Literal["original", "light", "gan", "liae"]
-SIZES = {"original": (64,), "light": (64, 128, 256), "gan": (64, 128, 256), "liae": (64, 128, 256)}  # pixels
-DEFAULT_SIZE = {"original": original.SIZE, "light": light.SIZE, "gan": gan.SIZE, "liae": liae.SIZE}
+Architecture = Literal["flow", "original", "light", "gan", "liae"]
+SIZES = {
+    "flow": (128, 256),
+    "original": (64,),
+    "light": (64, 128, 256),
+    "gan": (64, 128, 256),
+    "liae": (64, 128, 256),
+}  # pixels
+DEFAULT_SIZE = {"flow": flow.SIZE, "original": original.SIZE, "light": light.SIZE, "gan": gan.SIZE, "liae": liae.SIZE}
 
 _COVERAGE = 0.8  # of all but the original: with room for brow, chin and cheeks around the features
 
@@ -81,18 +87,18 @@ def recipe_for(arch: Architecture, size: int | None = None, published: bool = Fa
     """The recipe of ``arch`` for faces of ``size`` pixels, by default the architecture's own (`DEFAULT_SIZE`).
 
     ``original`` is the 2018 recipe: mean absolute error, Adam 5e-5 with β₁ 0.5, rotation ±10°, zoom ±5 %, shift ±5 %,
-    flip 0.4, and a 5×5 grid over the middle 160 of 256 pixels moved by N(0, 5 px). ``light`` is ours, tuned for held-
-    out quality per minute on two CPU cores. ``gan`` has the weights and the schedule of faceswap-GAN v2.2, ``liae``
-    those of DeepFaceLab; ``published`` gives these two their published widths, without it they have ours. Raises
-    SettingsError for sizes and widths that an architecture has not got.
+    flip 0.4, and a 5×5 grid over the middle 160 of 256 pixels moved by N(0, 5 px). ``flow`` and ``light`` are ours, for
+    two CPU cores. ``gan`` has the weights and the schedule of faceswap-GAN v2.2, ``liae`` those of DeepFaceLab;
+    ``published`` gives these two their published widths, without it they have ours. Raises SettingsError for sizes and
+    widths that an architecture has not got.
     """
     size = size or DEFAULT_SIZE[arch]
     if size not in SIZES[arch]:
         sizes = ", ".join(map(str, SIZES[arch]))
         raise SettingsError(f"'{arch}' makes faces of {sizes} pixels. Choose one of these with --size.")
-    if published and arch == "light":
-        raise SettingsError("'light' is our own and has no published widths. Leave --published out.")
-    recipes = {"original": _original, "light": _light, "gan": _gan, "liae": _liae}
+    if published and arch in ("flow", "light"):
+        raise SettingsError(f"'{arch}' is our own and has no published widths. Leave --published out.")
+    recipes = {"flow": _flow, "original": _original, "light": _light, "gan": _gan, "liae": _liae}
     return recipes[arch](size, published)
 
 
@@ -106,6 +112,23 @@ def _original(size: int, _published: bool) -> Recipe:
         learning_rate=5e-5,
         betas=(0.5, 0.999),
         phases=(Phase(0.0, LossSettings()),),
+    )
+
+
+def _flow(size: int, _published: bool) -> Recipe:
+    losses = LossSettings(face=0.85, gradient=0.5, mask=0.1, draft=0.3)
+    return Recipe(
+        build=partial(flow.Flow, size),
+        size=size,
+        coverage=_COVERAGE,
+        crop=_crop(size),
+        batch=16,
+        learning_rate=3e-4,
+        betas=(0.9, 0.99),
+        phases=(Phase(0.0, losses, WarpSettings(flip=0.0)),),
+        averaging=0.998,
+        warmup=50,
+        decay=True,
     )
 
 

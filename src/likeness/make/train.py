@@ -63,7 +63,7 @@ class TrainSettings:
     every ``save_s`` seconds, held-out faces judged every ``evaluate_every`` iterations.
     """
 
-    arch: Architecture = "light"
+    arch: Architecture = "flow"
     size: int | None = None
     published: bool = False
     minutes: float | None = None

@@ -7,6 +7,8 @@ loss; the gradient term is the edge loss of faceswap-GAN v2.2; 10·DSSIM + 10·(
 mouth are DeepFaceLab's.
 """
 
+from dataclasses import replace
+
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -36,6 +38,9 @@ def reconstruction_loss(decoded: Decoded, targets: Targets, settings: LossSettin
         loss = loss + settings.features * (coarse(error.abs()) * targets.features).mean()
     if decoded.masks is not None and settings.mask:
         loss = loss + settings.mask * (_at(decoded.masks.float(), targets.masks) - targets.masks).abs().mean()
+    if decoded.draft is not None and settings.draft:
+        draft = Decoded(decoded.draft, None)
+        loss = loss + settings.draft * reconstruction_loss(draft, targets, replace(settings, draft=0.0))
     return loss
 
 

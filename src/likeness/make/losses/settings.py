@@ -10,7 +10,8 @@ class LossSettings:
     Of the reconstruction: ``pixel`` weighs |x' − x|, ``square`` (x' − x)², ``dssim`` (1 − SSIM)/2, ``gradient`` the
     steps between neighbouring pixels, which keeps edges sharp, ``features`` |x' − x| on eyes and mouth once more.
     ``face`` moves that share of pixel, square and gradient from the whole view onto the face (`Targets.weight`).
-    ``mask`` trains the learned mask towards the hull.
+    ``mask`` trains the learned mask towards the hull, and ``draft`` weighs all these terms for the face before details
+    were painted.
 
     Of faces judged by networks: ``perceptual`` compares feature maps, ``adversarial`` asks the discriminator.
 
@@ -26,6 +27,7 @@ class LossSettings:
     features: float = 0.0
     face: float = 0.0
     mask: float = 0.0
+    draft: float = 0.0
     perceptual: float = 0.0
     adversarial: float = 0.0
     alpha_hinge: float = 0.0

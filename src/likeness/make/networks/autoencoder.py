@@ -12,12 +12,14 @@ class Decoded(NamedTuple):
     """What a decoder makes: pictures and, where the network learns them, masks.
 
     ``images`` float (n, 3, size, size), about in [0, 1]. ``masks`` float (n, 1, m, m) in [0, 1], m at most size, or
-    None. ``painted``, in the shape of the images, is the face before it was laid over the input, where it was.
+    None. In the shape of the images, ``painted`` is the face before it was laid over the input, where it was, and
+    ``draft`` the face before details were painted, where it is to be right by itself.
     """
 
     images: Tensor
     masks: Tensor | None
     painted: Tensor | None = None
+    draft: Tensor | None = None
 
     @property
     def face(self) -> Tensor:
@@ -26,7 +28,40 @@ class Decoded(NamedTuple):
 
 
 class SwapNetwork(nn.Module):
-    """Two faces, one encoder, a way from its codes to either face; images are float (n, 3, size, size) in [0, 1]."""
+    """A network that draws either of two faces; images are float (n, 3, size, size) in [0, 1]."""
+
+    def forward(self, faces_a: Tensor, faces_b: Tensor) -> tuple[Decoded, Decoded]:
+        """Rebuild each face as itself, both sides as one batch."""
+        raise NotImplementedError
+
+    def translate(self, faces: Tensor, source: Side, target: Side) -> Decoded:
+        """Show ``faces`` of ``source`` with the looks of ``target``."""
+        raise NotImplementedError
+
+    def placed_on(self, device: torch.device) -> Self:
+        """This network on ``device``, channels last: the layout that convolutions are fastest in."""
+        for parameter in self.to(device).parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        return self
+
+    def running_start(self) -> bool:
+        """Begin with weights that know faces, where there are any; false where training begins with noise.
+
+        Called once, before `start_from`.
+        """
+        return False
+
+    def start_from(self, side: Side, faces: Tensor, masks: Tensor) -> None:
+        """Look at the faces to learn, float (n, 3, size, size) in [0, 1], with their masks (n, 1, m, m), before
+        training.
+
+        Networks that learn all from scratch do not.
+        """
+
+
+class Autoencoder(SwapNetwork):
+    """One encoder, and a way from its codes to either face."""
 
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
@@ -46,13 +81,6 @@ class SwapNetwork(nn.Module):
         """Show ``faces`` of ``source`` with the looks of ``target``: decode(E(faces), target)."""
         return self.composed(self.decode(self.encoder(self.normalized(faces, source)), target), faces)
 
-    def placed_on(self, device: torch.device) -> Self:
-        """This network on ``device``, channels last: the layout that convolutions are fastest in."""
-        for parameter in self.to(device).parameters():
-            if parameter.dim() == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-        return self
-
     def composed(self, decoded: Decoded, faces: Tensor) -> Decoded:
         """``decoded`` laid over the ``faces`` it was made from; the plain autoencoder makes whole pictures."""
         return decoded
@@ -61,22 +89,8 @@ class SwapNetwork(nn.Module):
         """What the encoder sees of ``faces``; the plain autoencoder looks at them as they are."""
         return faces
 
-    def running_start(self) -> bool:
-        """Begin with weights that know faces, where there are any; false where training begins with noise.
 
-        Called once, before `start_from`.
-        """
-        return False
-
-    def start_from(self, side: Side, faces: Tensor, masks: Tensor) -> None:
-        """Look at the faces to learn, float (n, 3, size, size) in [0, 1], with their masks (n, 1, m, m), before
-        training.
-
-        The plain autoencoder learns all from scratch.
-        """
-
-
-class SharedEncoderAutoencoder(SwapNetwork):
+class SharedEncoderAutoencoder(Autoencoder):
     """One encoder, one decoder for each face: A' = D_A(E(warp A)), B' = D_B(E(warp B)); a swap exchanges the decoders.
 
     Source: the 2017 "deepfakes" original, as published.

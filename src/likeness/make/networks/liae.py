@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from likeness.make.networks.autoencoder import Decoded, Side, SwapNetwork
+from likeness.make.networks.autoencoder import Autoencoder, Decoded, Side
 from likeness.make.networks.blocks import Residual, down, up
 
 
@@ -27,7 +27,7 @@ WIDTHS = Widths(encoder=32, code=128, decoder=16, mask=8)  # ours: for two CPU c
 _SMALLEST = 4  # pixels a side of the encoder's last maps
 
 
-class Liae(SwapNetwork):
+class Liae(Autoencoder):
     """Input and output (n, 3, size, size) in [0, 1], and a mask (n, 1, size, size) of the face's hull.
 
     Two networks lie between the encoder and the only decoder: inter_AB, which both faces pass, and inter_B, which only

@@ -2,22 +2,19 @@
 
 import math
 from itertools import pairwise
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from likeness.make.networks.autoencoder import Decoded, SharedEncoderAutoencoder, Side
 from likeness.make.networks.layers import SLOPE, conv
-from likeness.make.networks.looks import LookEncoder, folded, load_running_start
+from likeness.make.networks.standardise import colours_within
 
 SIZE = 128
 CODE = 256  # numbers that describe a face
 _STEP = 4  # pixels, of space to depth and pixel shuffle
 _DOWN = (48, 96, 160, 256, 256)  # channels of the encoder at size / 4, size / 8, … down to 4 pixels
 _UP = (128, 128, 64, 64)  # channels of the decoder at 8, 16, … up to size / 4 pixels
-_LOOKS = 64  # faces whose looks are averaged for the running start
 
 
 class Light(SharedEncoderAutoencoder):
@@ -38,7 +35,6 @@ class Light(SharedEncoderAutoencoder):
     def __init__(self, size: int = SIZE) -> None:
         super().__init__(encoder(size), Decoder(size), Decoder(size))
         self.size = size
-        self.looks: LookEncoder | None = None
         self.register_buffer("mean", torch.full((2, 3, 1, 1), 0.5))
         self.register_buffer("deviation", torch.full((2, 3, 1, 1), 0.25))
 
@@ -51,33 +47,12 @@ class Light(SharedEncoderAutoencoder):
         """The face of ``side`` that ``codes`` describe, with its mask."""
         return Decoded(*(self.decoder_a if side == "a" else self.decoder_b)(codes))
 
-    def running_start(self, weights: Path | None = None) -> bool:
-        """Begin with weights learnt from thousands of synthetic people instead of noise, where there are any of this
-        size; each decoder then takes on the looks of its side in `start_from`.
-
-        The encoder stays as it is from then on: it was taught, by true answers, to leave out who is seen, and two face
-        sets alone would teach it to tell them apart again.
-        """
-        if self.size != SIZE:
-            return False
-        start = load_running_start(weights)
-        self.encoder.load_state_dict(start.encoder)
-        self.encoder.requires_grad_(False)
-        for decoder in (self.decoder_a, self.decoder_b):
-            decoder.load_state_dict({"face": decoder.face, **start.decoder})
-        object.__setattr__(self, "looks", start.looks)  # not a part of this network: it is not trained or saved
-        return True
-
     @torch.no_grad()
     def start_from(self, side: Side, faces: Tensor, masks: Tensor) -> None:
         """Begin with the mean face, and note the side's colours inside the masks; both are saved with the weights."""
         row, decoder = (0, self.decoder_a) if side == "a" else (1, self.decoder_b)
         decoder.face.copy_(faces.mean(0))
         self.mean[row], self.deviation[row] = colours_within(faces, masks)
-        if self.looks is not None:
-            chosen = torch.linspace(0, len(faces) - 1, min(_LOOKS, len(faces))).round().long()
-            style = self.looks(self.normalized(faces[chosen], side)).mean(0)
-            decoder.load_state_dict({"face": decoder.face, **folded(decoder.layers(), self.looks.scales(style))})
 
 
 class Decoder(nn.Module):
@@ -102,10 +77,6 @@ class Decoder(nn.Module):
         layers = self.paint(self.grow(codes))
         return self.face + self.unfold(layers[:, 1:]), layers[:, :1].sigmoid()
 
-    def layers(self) -> dict[str, nn.Conv2d]:
-        """Its convolutions by the name under which the state dict has them, from the code to the picture."""
-        return {name: layer for name, layer in self.named_modules() if isinstance(layer, nn.Conv2d)}
-
 
 def encoder(size: int = SIZE) -> nn.Sequential:
     """Size → (space to depth) size / 4 → … → 4 pixels, dense code, back to 8×8×128."""
@@ -120,13 +91,6 @@ def encoder(size: int = SIZE) -> nn.Sequential:
         nn.Unflatten(1, (_UP[0], 8, 8)),
         nn.LeakyReLU(SLOPE, inplace=True),
     )
-
-
-def colours_within(faces: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation (3, 1, 1) of ``faces`` (n, 3, size, size) within ``masks`` (n, 1, size / 4, size / 4)."""
-    pixels, share = F.avg_pool2d(faces, _STEP), masks / masks.sum()
-    mean, square = ((power * share).sum((0, 2, 3), keepdim=True)[0] for power in (pixels, pixels.square()))
-    return mean, (square - mean.square()).clamp_min(1e-4).sqrt()
 
 
 def _doublings(size: int) -> int:

@@ -1,0 +1,126 @@
+"""`flow`: what moves, what is chosen, what starts at once, and that a training can stop and go on."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from likeness.errors import ModelError
+from likeness.make.networks.flow import (
+    MEASURES,
+    REFERENCES,
+    SHOWN,
+    SIZE,
+    Drawer,
+    Flow,
+    Joined,
+    load_running_start,
+    unlike,
+)
+
+
+def faces(count: int, size: int = SIZE, seed: int = 0) -> Tensor:
+    """Smooth random pictures in [0, 1], as faces are smooth."""
+    random = torch.Generator().manual_seed(seed)
+    coarse = torch.rand((count, 3, 8, 8), generator=random)
+    return torch.nn.functional.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
+
+
+def shown(network: Flow, own: Tensor, other: Tensor) -> Flow:
+    """``network`` after it looked at the faces of both sides."""
+    masks = torch.ones(len(own), 1, network.size // 4, network.size // 4)
+    network.start_from("a", own, masks)
+    network.start_from("b", other, masks[: len(other)])
+    return network
+
+
+def test_from_noise_the_references_are_averaged_and_stay_where_they_are() -> None:
+    """Nothing moves and nothing is painted yet, and all references are trusted alike."""
+    torch.manual_seed(0)
+    network = shown(Flow(), faces(9), faces(9, seed=1))
+    with torch.no_grad():
+        made = network.translate(faces(2), "a", "b")
+    mean = (network.pictures[1].float() / 255).mean(0).expand(2, -1, -1, -1)
+    torch.testing.assert_close(made.images, mean, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("size", [128, 256])
+def test_references_are_moved_along_the_flow(size: int) -> None:
+    """A flow of (0.25, 0) everywhere shows what lies a sixteenth of the picture further right, at any size."""
+    torch.manual_seed(0)
+    network = shown(Flow(size), faces(1, size), faces(1, size, seed=1))
+    with torch.no_grad():
+        assert network.drawer.flow.driver.bias is not None
+        network.drawer.flow.driver.bias.copy_(torch.tensor([0.25, 0.0, 0.0]))
+        made = network.translate(faces(1, size), "a", "b")
+    step = size // 16
+    still = network.pictures[1, :1].float() / 255
+    torch.testing.assert_close(made.images[..., : size - step], still[..., step:], atol=2e-2, rtol=0)
+
+
+def test_a_joined_convolution_is_one_over_everything_side_by_side() -> None:
+    torch.manual_seed(0)
+    joined = Joined(4, 5, 6)
+    driver, reference, paired = torch.randn(3, 4, 8, 8), torch.randn(2, 2, 4, 8, 8), torch.randn(6, 5, 8, 8)
+    of = torch.tensor([1, 0, 1])
+    made = joined(driver, reference, of, paired)
+    assert joined.paired is not None
+    weight = torch.cat([joined.driver.weight, joined.reference.weight, joined.paired.weight], 1)
+    together = torch.cat([driver.repeat_interleave(2, 0), reference[of].flatten(0, 1), paired], 1)
+    expected = torch.nn.functional.conv2d(together, weight, joined.driver.bias, padding=1)
+    torch.testing.assert_close(made, expected, atol=1e-5, rtol=1e-5)
+
+
+@given(st.integers(1, 40), st.integers(0, 2**31))
+@settings(max_examples=30, deadline=None)
+def test_chosen_references_are_faces_of_the_set_and_as_unlike_as_they_can_be(count: int, seed: int) -> None:
+    measured = torch.randn((count, MEASURES), generator=torch.Generator().manual_seed(seed))
+    chosen = unlike(measured, REFERENCES).tolist()
+    assert len(chosen) == REFERENCES
+    assert set(chosen) <= set(range(count))
+    assert len(set(chosen)) == min(count, REFERENCES)
+
+
+def test_the_rare_blink_is_among_the_references() -> None:
+    """100 faces that look straight ahead, one of which blinks."""
+    measured = 0.02 * torch.randn((100, MEASURES), generator=torch.Generator().manual_seed(0))
+    measured[63, 3:5] = -0.5
+    assert 63 in unlike(measured, REFERENCES).tolist()
+
+
+def test_every_two_references_meet_once_in_seven_iterations() -> None:
+    lines = [{(place + turn) % REFERENCES for place in SHOWN} for turn in range(REFERENCES)]
+    pairs = [pair for line in lines for pair in ((a, b) for a in line for b in line if a < b)]
+    assert len(pairs) == len(set(pairs)) == REFERENCES * (REFERENCES - 1) // 2
+
+
+def test_sides_keep_their_own_colours_references_and_turn() -> None:
+    torch.manual_seed(0)
+    network = shown(Flow(), 0.2 * faces(8), 0.5 + 0.5 * faces(8, seed=1))
+    assert network.pictures[0].float().mean() < 60 < 127 < network.pictures[1].float().mean()
+    with torch.no_grad():
+        made_a, made_b = network(0.2 * faces(2), 0.5 + 0.5 * faces(3))
+    assert (len(made_a.images), len(made_b.images)) == (2, 3)
+    assert made_a.images.mean() < 0.3 < 0.5 < made_b.images.mean()
+    assert int(network.turn) == 1
+    again = Flow()
+    again.load_state_dict(network.state_dict())
+    assert int(again.turn) == 1
+
+
+def test_the_shipped_start_knows_faces() -> None:
+    network = Flow()
+    before = network.drawer.paint[-1].weight.clone()  # type: ignore[union-attr]
+    assert network.running_start()
+    assert not torch.equal(network.drawer.paint[-1].weight, before)  # type: ignore[union-attr]
+    assert set(load_running_start()) == set(Drawer().state_dict())
+
+
+def test_a_damaged_start_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "start.safetensors"
+    path.write_bytes(b"nothing")
+    with pytest.raises(ModelError, match="--start noise"):
+        load_running_start(path)
