@@ -6,7 +6,6 @@ On two CPU cores an hour gives the shipped quality; --minutes 1 shows that every
 import argparse
 import copy
 import csv
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +18,14 @@ from torch.nn import functional
 
 from likeness.faces.align import TEMPLATE
 from likeness.faces.face import OUTER_EYE_CORNERS, OUTER_LIPS
+from training.averaging import average, decay_at
 from training.face_landmarks.augment import AugmentSettings
 from training.face_landmarks.batches import Batch, MixSettings, Pool, Sources, draw_batch, stream_batches
 from training.face_landmarks.data import load_actors, load_portraits, photo_paths, read_rgb, shrunk
 from training.face_landmarks.export import export
 from training.face_landmarks.hard_negatives import mined, proposed
 from training.face_landmarks.network import LandmarkNetwork, load_backbone
+from training.schedule import half_cosine, rise, set_learning_rate
 
 FACE_PX = 120.0  # side of TEMPLATE's square in the pictures that are drawn from
 
@@ -135,9 +136,7 @@ def validate(network: LandmarkNetwork, batches: list[Batch], device: torch.devic
 
 def learning_rate(settings: TrainSettings, share: float, step: int) -> float:
     """A short warm-up, then half a cosine over the ``share`` of time gone."""
-    return (
-        settings.learning_rate * min(1.0, (step + 1) / settings.warm_up_steps) * 0.5 * (1 + math.cos(math.pi * share))
-    )
+    return settings.learning_rate * rise(step, settings.warm_up_steps) * half_cosine(share)
 
 
 def sources_of(data: Path, stills: Path | None, settings: TrainSettings) -> tuple[Sources, list[Batch]]:
@@ -191,8 +190,7 @@ def train(
         share = (time.monotonic() - started) / (60 * settings.minutes)
         if share >= 1:
             break
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(settings, share, step)
+        set_learning_rate(optimizer, learning_rate(settings, share, step))
         pool.put(batch)
         if pool.filled < settings.pool // 4:
             continue
@@ -201,7 +199,7 @@ def train(
         losses.total(settings).backward()
         torch.nn.utils.clip_grad_norm_(weights, 5.0)
         optimizer.step()
-        _average(averaged, network, min(settings.average, (step + 1) / (step + 10)))
+        average(averaged, network, decay_at(step, settings.average))
         parts = np.array([part.item() for part in (losses.places, losses.spread, losses.presence)])
         running = parts if step == 0 else 0.98 * running + 0.02 * parts
         if time.monotonic() - validated > settings.validate_every_s:
@@ -224,12 +222,6 @@ def save(network: LandmarkNetwork, offset: ActorOffset, out: Path) -> None:
         {"network": network.state_dict(), "actor_offset": offset.offset.detach().cpu()}, out / "face_landmarks.pt"
     )
     export(network, out / "face_landmarks.onnx")
-
-
-@torch.no_grad()
-def _average(averaged: LandmarkNetwork, network: LandmarkNetwork, keep: float) -> None:
-    for slow, fast in zip(averaged.parameters(), network.parameters(), strict=True):
-        slow.lerp_(fast, 1 - keep)
 
 
 def _report(out: Path, step: int, share: float, running: np.ndarray, held_out: dict[str, float]) -> None:

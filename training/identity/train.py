@@ -8,7 +8,6 @@ s · (cos θ_j − m · [j = own]) with s = 32, m = 0.3.
 """
 
 import argparse
-import math
 import os
 import time
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from likeness.progress import progress
 from training.face_landmarks.data import load_portraits
 from training.people.film import CROP
 from training.people.groups import load_people
+from training.schedule import half_cosine, rise, set_learning_rate
 
 
 @dataclass(frozen=True)
@@ -171,10 +171,8 @@ def train(people: Path, data: Path, out: Path, settings: TrainSettings, resume: 
             sums, started = torch.zeros(2), time.monotonic()
             for number, rows in enumerate(epoch_order(examples, settings, rng)):
                 step = epoch * batches + number
-                rise = min(1.0, (step + 1) / settings.warm_up)
-                fall = 0.01 + 0.99 * (1 + math.cos(math.pi * step / total)) / 2
-                for group in optimizer.param_groups:
-                    group["lr"] = settings.learning_rate * rise * fall
+                fall = 0.01 + 0.99 * half_cosine(step, total)
+                set_learning_rate(optimizer, settings.learning_rate * rise(step, settings.warm_up) * fall)
                 images = batch_of(examples.crops[rows], rng, settings).to(device)
                 labels = torch.from_numpy(examples.labels[rows]).to(device)
                 margin = settings.margin * min(1.0, step / total / settings.margin_from)

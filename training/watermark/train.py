@@ -27,6 +27,7 @@ from likeness.progress import progress
 from likeness.prove.watermark.carrier import GRID, SECOND_GRID
 from likeness.prove.watermark.strength import WORKING_SIZE, StrengthSettings, mask
 from likeness.prove.watermark.tamper import MAP_SIZE
+from training.schedule import half_cosine, rise, set_learning_rate
 from training.watermark.alter import altered
 from training.watermark.data import Picture, pictures
 from training.watermark.distort import GENTLE, Crop, Ranges, distorted, to_working
@@ -228,9 +229,8 @@ def one_step(
     rest = tamper_only or step >= settings.steps * (1 - settings.frozen_marker_share)
     networks.marker.requires_grad_(not rest)
     networks.reader.requires_grad_(not tamper_only)
-    rate = min(1.0, (step + 1) / settings.warm_up) * (0.5 * (1 + np.cos(np.pi * step / settings.steps)) + 0.01)
-    for group in optimizer.param_groups:
-        group["lr"] = float(settings.learning_rate * rate)
+    fall = half_cosine(step, settings.steps) + 0.01
+    set_learning_rate(optimizer, settings.learning_rate * (rise(step, settings.warm_up) * fall))
     gain = 1.0 if tamper_only else 1.0 + max(0.0, 1.0 - step / settings.loud_steps)
     originals = crops_of(images, settings.batch, int(rng.choice(SIZES, p=SIZE_ODDS)), rng)
     batch = mark_batch(networks, originals, gain, rng)
