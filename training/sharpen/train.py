@@ -5,15 +5,12 @@
 
 L1 between the answer and the sharp face, and L1 between their differences of neighbouring pixels: the first keeps
 colours, the second is what sharpness is. No adversary and nothing else that would rather see a plausible face than the
-true one. AdamW, the rate falling along half a cosine over the time allowed; what is kept is the weights' moving
-average. Interrupted, `--resume` goes on with the time left.
+true one. Interrupted, `--resume` goes on with the time left.
 """
 
 import argparse
 import os
-import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import cv2
@@ -22,39 +19,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from likeness.files import atomic_write
-from likeness.progress import progress
-from training.parts.train import batches
+from training.batches import batches
 from training.sharpen.data import SoftenSettings, load_crops, load_people, sharp_patch, softened
 from training.sharpen.network import SharpenNetwork
+from training.timed_training import TimedSettings, TimedTraining
 
 
 @dataclass(frozen=True)
-class TrainSettings:
-    """``minutes`` of wall time in all; ``edges``: weight of the differences; ``averaging``: how much of the moving
-    average is kept a step."""
+class TrainSettings(TimedSettings):
+    """``portrait_share``: of the patches, the others are filmed; ``edges``: weight of the differences."""
 
     minutes: float = 20.0
     batch: int = 16
-    portrait_share: float = 0.4
-    edges: float = 2.0
     learning_rate: float = 1e-3
     warm_up: int = 40
-    averaging: float = 0.995
-    seed: int = 1
-    report_every: int = 25
-    save_every_s: float = 120.0
-
-
-@dataclass
-class State:
-    """All that a stopped run needs to go on."""
-
-    network: SharpenNetwork
-    average: SharpenNetwork
-    optimizer: torch.optim.Optimizer
-    step: int = 0
-    spent_s: float = 0.0
+    portrait_share: float = 0.4
+    edges: float = 2.0
 
 
 def edge_loss(made: Tensor, true: Tensor) -> Tensor:
@@ -64,10 +44,12 @@ def edge_loss(made: Tensor, true: Tensor) -> Tensor:
 
 
 def train(run: Path, people: Path, data: Path, settings: TrainSettings, resume: bool) -> None:
-    """Train into ``run``: ``network.pt``, overwritten as it goes, and ``log.csv``."""
+    """Train into ``run``: ``network.pt``, overwritten as it goes, and ``log.csv``, which has our loss and bicubic's."""
     torch.manual_seed(settings.seed)
     cv2.setNumThreads(1)
-    state = _begin(run / "network.pt", settings, resume)
+    training = begun(settings)
+    if resume:
+        training.resume(run)
     filmed, real, soft = load_people(people, for_evaluation=False)[0], load_crops(data, "train"), SoftenSettings()
 
     def draw(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
@@ -75,88 +57,31 @@ def train(run: Path, people: Path, data: Path, settings: TrainSettings, resume: 
         sharp = np.ascontiguousarray(sharp_patch(source[rng.integers(len(source))], rng))
         return softened(sharp, rng, soft), sharp
 
-    run.mkdir(parents=True, exist_ok=True)
-    source = batches(draw, settings.batch, np.random.default_rng((settings.seed, state.step)))
-    try:
-        _until_the_end(run, state, source, settings)
-    finally:
-        _save(run / "network.pt", state, settings)
+    source = batches(draw, settings.batch, np.random.default_rng((settings.seed, training.step)))
+    training.run(run, "Training the sharpener", lambda: one_step(training, next(source), settings.edges))
 
 
-def _until_the_end(run: Path, state: State, source: Iterator[tuple[Tensor, ...]], settings: TrainSettings) -> None:
-    """Steps until the time is spent; the log gets the mean losses every ``report_every`` steps: ours, and bicubic's."""
-    before, begun, saved, seen = state.spent_s, time.monotonic(), time.monotonic(), list[tuple[float, float]]()
-    with progress("Training the sharpener", settings.minutes * 60, "s") as job:
-        job.advance(before)
-        while state.spent_s < settings.minutes * 60:
-            seen.append(one_step(state, next(source), settings))
-            now = before + time.monotonic() - begun
-            job.advance(now - state.spent_s)
-            state.spent_s = now
-            if state.step % settings.report_every == 0:
-                ours, bicubic = np.mean(seen, axis=0)
-                with (run / "log.csv").open("a") as log:
-                    log.write(f"{state.step},{now:.0f},{ours:.5f},{bicubic:.5f}\n")
-                job.note(f"step {state.step}, loss {ours:.5f}, of bicubic {bicubic:.5f}")
-                seen.clear()
-            if time.monotonic() - saved > settings.save_every_s:
-                _save(run / "network.pt", state, settings)
-                saved = time.monotonic()
-
-
-def one_step(state: State, batch: tuple[Tensor, ...], settings: TrainSettings) -> tuple[float, float]:
-    """One batch, one step of the optimizer; returns the loss, and that of bicubic enlargement."""
-    soft, sharp = (images.permute(0, 3, 1, 2).float() / 255 for images in batch)
-    share = state.spent_s / (settings.minutes * 60)
-    rate = min(1.0, (state.step + 1) / settings.warm_up) * (0.5 * (1 + np.cos(np.pi * min(share, 1.0))) + 0.005)
-    for group in state.optimizer.param_groups:
-        group["lr"] = float(settings.learning_rate * rate)
-    inputs = soft.contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16):
-        residual = state.network.residual(inputs)
-    enlarged = state.network.enlarged(soft)  # in full precision: an 8-bit mantissa is too coarse for colours
-    made = enlarged + residual.float()
-    loss = F.l1_loss(made, sharp) + settings.edges * edge_loss(made, sharp)
-    state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
-    state.optimizer.step()
-    state.step += 1
-    keep = min(settings.averaging, (state.step + 1) / (state.step + 10))
-    with torch.no_grad():
-        for mean, parameter in zip(state.average.parameters(), state.network.parameters(), strict=True):
-            mean.lerp_(parameter, 1 - keep)
-        bicubic = F.l1_loss(enlarged, sharp) + settings.edges * edge_loss(enlarged, sharp)
-    return float(loss.detach()), float(bicubic)
-
-
-def _begin(path: Path, settings: TrainSettings, resume: bool) -> State:
+def begun(settings: TrainSettings) -> TimedTraining[SharpenNetwork]:
+    """A training that has made no step."""
     network, average = SharpenNetwork(), SharpenNetwork()
     average.load_state_dict(network.state_dict())
     for each in (network, average):
         each.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=1e-4)
-    state = State(network, average, optimizer)
-    if resume and path.exists():
-        stored = torch.load(path, weights_only=True)
-        network.load_state_dict(stored["network"])
-        average.load_state_dict(stored["average"])
-        optimizer.load_state_dict(stored["optimizer"])
-        state.step, state.spent_s = int(stored["step"]), float(stored["spent_s"])
-    return state
+    return TimedTraining(network, average, optimizer, settings)
 
 
-def _save(path: Path, state: State, settings: TrainSettings) -> None:
-    stored = {
-        "network": state.network.state_dict(),
-        "average": state.average.state_dict(),
-        "optimizer": state.optimizer.state_dict(),
-        "step": state.step,
-        "spent_s": state.spent_s,
-        "settings": asdict(settings),
-    }
-    with atomic_write(path) as temporary:
-        torch.save(stored, temporary)
+def one_step(training: TimedTraining[SharpenNetwork], batch: tuple[Tensor, ...], edges: float) -> dict[str, float]:
+    """Learn from one batch of soft and sharp patches, uint8 (n, h, w, 3) and (n, 2h, 2w, 3)."""
+    soft, sharp = (images.permute(0, 3, 1, 2).float() / 255 for images in batch)
+    inputs = soft.contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        residual = training.network.residual(inputs)
+    enlarged = training.network.enlarged(soft)  # in full precision: an 8-bit mantissa is too coarse for colours
+    made = enlarged + residual.float()
+    loss, bicubic = (F.l1_loss(image, sharp) + edges * edge_loss(image, sharp) for image in (made, enlarged))
+    training.learn(loss)
+    return {"loss": float(loss.detach()), "of bicubic": float(bicubic)}
 
 
 def main() -> None:
