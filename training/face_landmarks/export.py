@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
 
 from likeness.faces.landmarks import CROP_SIZE
 from training.face_landmarks.network import LandmarkNetwork
+from training.half_precision import stored_as_half
 
 OPSET = 17
 
@@ -34,22 +33,4 @@ def export(network: LandmarkNetwork, path: Path) -> None:
         answers, (example,), str(path), input_names=["crops"], output_names=names, opset_version=OPSET, dynamo=False,
         dynamic_axes={name: {0: "n"} for name in ["crops", *names]},
     )  # fmt: skip
-    onnx.save(_stored_as_half(onnx.load(path)), path)
-
-
-def _stored_as_half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Each float32 weight as float16 with a Cast behind it, which the runtime folds away while loading."""
-    graph = model.graph
-    casts = []
-    for weight in list(graph.initializer):
-        if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < 64:
-            continue
-        half = numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), f"{weight.name}.half")
-        casts.append(helper.make_node("Cast", [half.name], [weight.name], to=TensorProto.FLOAT))
-        graph.initializer.remove(weight)
-        graph.initializer.append(half)
-    nodes = casts + list(graph.node)
-    del graph.node[:]
-    graph.node.extend(nodes)
-    onnx.checker.check_model(model)
-    return model
+    onnx.save(stored_as_half(onnx.load(path)), path)

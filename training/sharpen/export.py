@@ -13,22 +13,17 @@ import onnxruntime
 import torch
 
 from likeness.files import atomic_write
-from training.parts.export import OPSET, stored_as_half
+from training.half_precision import stored_as_half
 from training.sharpen.network import SharpenNetwork
+from training.timed_training import load_averaged
 
+_OPSET = 18
 _MOST_OFF = 0.01  # of the range of grey levels
-
-
-def load(run: Path) -> SharpenNetwork:
-    """The averaged network of ``run``, ready to use."""
-    network = SharpenNetwork()
-    network.load_state_dict(torch.load(run / "network.pt", weights_only=True)["average"])
-    return network.eval()
 
 
 def export(run: Path, path: Path) -> float:
     """Write the network of ``run`` to ``path``; returns how far its answers are from torch's at most."""
-    network = load(run)
+    network = load_averaged(run, SharpenNetwork())
     rng = np.random.default_rng(0)
     names = ["images", "sharp"]
     axes = {name: {0: "n", 2: f"{name}_height", 3: f"{name}_width"} for name in names}
@@ -37,7 +32,7 @@ def export(run: Path, path: Path) -> float:
         example = torch.from_numpy(rng.random((2, 3, 64, 64), np.float32))
         torch.onnx.export(
             network, (example,), str(temporary), input_names=names[:1], output_names=names[1:],
-            opset_version=OPSET, dynamo=False, dynamic_axes=axes,
+            opset_version=_OPSET, dynamo=False, dynamic_axes=axes,
         )  # fmt: skip
         onnx.save(stored_as_half(onnx.load(temporary)), temporary)
         session = onnxruntime.InferenceSession(temporary.read_bytes(), providers=["CPUExecutionProvider"])
