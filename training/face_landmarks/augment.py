@@ -11,6 +11,7 @@ import numpy as np
 from likeness.faces.align import MIRROR, TEMPLATE, apply, square_in_crop, umeyama, warp
 from likeness.faces.hull import face_outline
 from likeness.faces.landmarks import CROP_COVERAGE, CROP_SIZE
+from training.filming_faults import light_from_side, motion_blurred
 
 _ELASTIC_KNOTS = 6  # per side of a crop
 
@@ -166,7 +167,7 @@ def spoil(crop: np.ndarray, rng: np.random.Generator, settings: AugmentSettings)
     if rng.random() < 0.3:
         crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.4, 2.2))
     if rng.random() < 0.15:
-        crop = _motion_blur(crop, rng)
+        crop = motion_blurred(crop, int(rng.integers(3, 12)), rng.uniform(0, np.pi))
     if rng.random() < 0.4:
         side = int(np.exp(rng.uniform(np.log(settings.smallest_px), np.log(CROP_SIZE))))
         small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
@@ -191,21 +192,8 @@ def _light(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         curves.append(np.clip(255 * (tint * gain * levels**gamma + lift), 0, 255))
     crop = cv2.LUT(crop, np.stack(curves, -1).astype(np.uint8)[None])
     if rng.random() < 0.3:
-        angle, depth = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 0.8)
-        axis = np.linspace(-0.7, 0.7, len(crop), dtype=np.float32)
-        ramp = np.clip(1 - depth * (0.5 + np.cos(angle) * axis[None] + np.sin(angle) * axis[:, None]), 0.05, 1.3)
-        crop = np.clip(crop * ramp[..., None], 0, 255).astype(np.uint8)
+        crop = light_from_side(crop, rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 0.8), 0.05, 1.3)
     return crop
-
-
-def _motion_blur(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    length = int(rng.integers(3, 12))
-    kernel = np.zeros((length, length), np.float32)
-    half, angle = (length - 1) / 2, rng.uniform(0, np.pi)
-    reach = half * np.array([np.cos(angle), np.sin(angle)])
-    start, end = ((half + sign * reach).round().astype(int).tolist() for sign in (-1, 1))
-    cv2.line(kernel, start, end, 1.0)
-    return cv2.filter2D(crop, -1, kernel / kernel.sum())
 
 
 def _loose_alignment(landmarks: np.ndarray, rng: np.random.Generator, settings: AugmentSettings) -> np.ndarray:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from likeness.faces.parts import PARTS
+from training.residual import Residual, convolution
 
 _STEP = 4  # pixels, of space to depth
 _WIDTHS = (64, 80, 112)  # channels at 32, 16 and 8 pixels
@@ -20,9 +21,11 @@ class PartsNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         fine, middle, coarse = _WIDTHS
-        self.enter = nn.Sequential(nn.PixelUnshuffle(_STEP), _conv(3 * _STEP**2, fine), Residual(fine), Residual(fine))
-        self.down = nn.Sequential(_conv(fine, middle, 2), Residual(middle), Residual(middle))
-        self.bottom = nn.Sequential(_conv(middle, coarse, 2), Residual(coarse))
+        self.enter = nn.Sequential(
+            nn.PixelUnshuffle(_STEP), convolution(3 * _STEP**2, fine), Residual(fine), Residual(fine)
+        )
+        self.down = nn.Sequential(convolution(fine, middle, 2), Residual(middle), Residual(middle))
+        self.bottom = nn.Sequential(convolution(middle, coarse, 2), Residual(coarse))
         self.to_middle, self.up_middle = nn.Conv2d(coarse, middle, 1), Residual(middle)
         self.to_fine, self.up_fine = nn.Conv2d(middle, fine, 1), Residual(fine)
         self.leave = nn.Sequential(nn.Conv2d(fine, len(PARTS) * _STEP**2, 3, padding=1), nn.PixelShuffle(_STEP))
@@ -32,23 +35,6 @@ class PartsNetwork(nn.Module):
         middle = self.down(fine)
         middle = self.up_middle(middle + _doubled(self.to_middle(self.bottom(middle))))
         return self.leave(self.up_fine(fine + _doubled(self.to_fine(middle))))
-
-
-class Residual(nn.Module):
-    """x + conv(conv(x)), the second convolution starting at zero, so that training starts from the identity."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.inner = nn.Sequential(_conv(width, width), nn.Conv2d(width, width, 3, padding=1))
-        for parameter in self.inner[1].parameters():
-            nn.init.zeros_(parameter)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return maps + self.inner(maps)
-
-
-def _conv(channels: int, filters: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(channels, filters, 3, stride=stride, padding=1), nn.PReLU(filters))
 
 
 def _doubled(maps: Tensor) -> Tensor:

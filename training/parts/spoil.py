@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from training.filming_faults import light_from_side, motion_blurred
+
 
 def spoil(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """``crop`` uint8 RGB (size, size, 3) after any of them, each with its own chance."""
@@ -13,7 +15,7 @@ def spoil(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.3:
         crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.4, 1.6))
     if rng.random() < 0.1:
-        crop = _moved(crop, rng)
+        crop = motion_blurred(crop, int(rng.integers(3, 10)), rng.uniform(0, np.pi))
     if rng.random() < 0.35:
         side = int(np.exp(rng.uniform(np.log(36), np.log(size))))
         small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
@@ -35,18 +37,5 @@ def relit(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     curves = [np.clip(255 * (tint * gain * levels**gamma + lift), 0, 255) for tint in tints]
     crop = cv2.LUT(crop, np.stack(curves, -1).astype(np.uint8)[None])
     if rng.random() < 0.25:
-        angle, depth = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 0.7)
-        axis = np.linspace(-0.7, 0.7, len(crop), dtype=np.float32)
-        ramp = np.clip(1 - depth * (0.5 + np.cos(angle) * axis[None] + np.sin(angle) * axis[:, None]), 0.1, 1.2)
-        crop = np.clip(crop * ramp[..., None], 0, 255).astype(np.uint8)
+        crop = light_from_side(crop, rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 0.7), 0.1, 1.2)
     return crop
-
-
-def _moved(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    length = int(rng.integers(3, 10))
-    kernel = np.zeros((length, length), np.float32)
-    half, angle = (length - 1) / 2, rng.uniform(0, np.pi)
-    reach = half * np.array([np.cos(angle), np.sin(angle)])
-    start, end = ((half + sign * reach).round().astype(int).tolist() for sign in (-1, 1))
-    cv2.line(kernel, start, end, 1.0)
-    return cv2.filter2D(crop, -1, kernel / kernel.sum())

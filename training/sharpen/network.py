@@ -7,6 +7,8 @@ leaves by pixel shuffle (Shi et al. 2016) and starts at zero.
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from training.residual import Residual, convolution
+
 TIMES = 2  # how much finer the answer is
 
 _STEP = 2  # pixels, of space to depth
@@ -18,7 +20,7 @@ class SharpenNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.enter = nn.Sequential(nn.PixelUnshuffle(_STEP), _conv(3 * _STEP**2, _WIDTH))
+        self.enter = nn.Sequential(nn.PixelUnshuffle(_STEP), convolution(3 * _STEP**2, _WIDTH))
         self.body = nn.Sequential(*(Residual(_WIDTH) for _ in range(_BLOCKS)))
         last = nn.Conv2d(_WIDTH, 3 * (TIMES * _STEP) ** 2, 3, padding=1)
         self.leave = nn.Sequential(last, nn.PixelShuffle(TIMES * _STEP))
@@ -35,20 +37,3 @@ class SharpenNetwork(nn.Module):
     def residual(self, images: Tensor) -> Tensor:
         """What is missing in it."""
         return self.leave(self.body(self.enter(images * 4 - 2)))
-
-
-class Residual(nn.Module):
-    """x + conv(conv(x)), the second convolution starting at zero, so that training starts from the identity."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.inner = nn.Sequential(_conv(width, width), nn.Conv2d(width, width, 3, padding=1))
-        for parameter in self.inner[1].parameters():
-            nn.init.zeros_(parameter)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return maps + self.inner(maps)
-
-
-def _conv(channels: int, filters: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(channels, filters, 3, padding=1), nn.PReLU(filters))
