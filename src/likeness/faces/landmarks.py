@@ -5,9 +5,9 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from likeness.faces.align import MIRROR, alignment, apply, invert, umeyama, warp
+from likeness.faces.onnx_session import onnx_session
 
 CROP_SIZE = 112  # pixels, side of the network's input
 CROP_COVERAGE = 0.6  # part of that side which TEMPLATE's unit square takes
@@ -37,12 +37,7 @@ class LandmarkModel:
     """The shipped network, run by ONNX Runtime. ``threads`` are its own; calls may come from several threads."""
 
     def __init__(self, weights: Path | None = None, threads: int = 2) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting must not cost a core
-        content = (weights or shipped_weights()).read_bytes()
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._session = onnx_session(weights or shipped_weights(), threads)
 
     def __call__(self, image: np.ndarray, matrices: list[np.ndarray], careful: bool = True) -> list[Located]:
         """Look at ``image`` (uint8 RGB) through ``matrices`` (2, 3), each from its pixels to a crop of CROP_SIZE².

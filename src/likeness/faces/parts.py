@@ -5,7 +5,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
+
+from likeness.faces.onnx_session import onnx_session
 
 SIZE = 128  # pixels, side of the network's input and of its answer
 BACKGROUND, FACE, HAIR, OCCLUDER = range(4)
@@ -23,12 +24,7 @@ class PartSegmenter:
     """
 
     def __init__(self, weights: Path | None = None, threads: int = 2) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting must not cost a core
-        content = (weights or shipped_weights()).read_bytes()
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._session = onnx_session(weights or shipped_weights(), threads)
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Probabilities float32 (n, 4, 128, 128), in the order of PARTS, which add up to 1 at each pixel.

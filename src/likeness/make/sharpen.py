@@ -8,7 +8,8 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
+
+from likeness.faces.onnx_session import onnx_session
 
 _AT_ONCE = 8  # faces in one run; more only take memory
 
@@ -17,12 +18,7 @@ class Sharpener:
     """The shipped network, run by ONNX Runtime. ``threads`` are its own; calls may come from several threads."""
 
     def __init__(self, weights: Path | None = None, threads: int = 2) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting must not cost a core
-        content = (weights or shipped_weights()).read_bytes()
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._session = onnx_session(weights or shipped_weights(), threads)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Faces float32 RGB (n, s, s, 3) in [0, 1], aligned, as (n, 2s, 2s, 3) in [0, 1]; any size works.

@@ -2,10 +2,13 @@
 
 from functools import lru_cache
 from importlib import resources
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import onnxruntime
+
+from likeness.faces.onnx_session import onnx_session
 
 Name = Literal["watermark_marker", "watermark_reader", "watermark_tamper"]
 
@@ -14,12 +17,7 @@ THREADS = 2
 
 @lru_cache(maxsize=3)
 def _session(name: Name) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = THREADS
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting must not cost a core
-    content = (resources.files("likeness.weights") / f"{name}.onnx").read_bytes()
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return onnx_session(Path(str(resources.files("likeness.weights") / f"{name}.onnx")), THREADS)
 
 
 def residual(luminance: np.ndarray, mask: np.ndarray, chips: np.ndarray, second: np.ndarray) -> np.ndarray:
