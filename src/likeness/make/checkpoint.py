@@ -34,16 +34,28 @@ class Parts:
     modules: dict[str, nn.Module]
     optimizers: dict[str, torch.optim.Optimizer]
 
+    def tensors(self) -> dict[str, Tensor]:
+        """All of them by their names in the file."""
+        tensors = {
+            f"{name}.{key}": tensor for name, one in self.modules.items() for key, tensor in one.state_dict().items()
+        }
+        for name, optimizer in self.optimizers.items():
+            for number, moments in optimizer.state_dict()["state"].items():
+                tensors |= {f"{name}.{number}.{key}": tensor for key, tensor in moments.items()}
+        return tensors
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Put ``tensors`` with those names into place. Raises RuntimeError, ValueError, IndexError or KeyError where
+        they are of another training."""
+        for name, module in self.modules.items():
+            module.load_state_dict(_below(f"{name}.", tensors))
+        for name, optimizer in self.optimizers.items():
+            _restore_moments(optimizer, _below(f"{name}.", tensors))
+
 
 def save_checkpoint(folder: Path, progress: Progress, parts: Parts) -> None:
     """Write all that resuming needs into one file, atomically; raises StorageError and keeps the last one."""
-    tensors: dict[str, Tensor] = {}
-    for name, module in parts.modules.items():
-        tensors |= {f"{name}.{key}": tensor for key, tensor in module.state_dict().items()}
-    for name, optimizer in parts.optimizers.items():
-        for number, moments in optimizer.state_dict()["state"].items():
-            tensors |= {f"{name}.{number}.{key}": tensor for key, tensor in moments.items()}
-    write_tensors(folder / RESUME, tensors, {_STATE_KEY: json.dumps(asdict(progress))})
+    write_tensors(folder / RESUME, parts.tensors(), {_STATE_KEY: json.dumps(asdict(progress))})
 
 
 def load_checkpoint(folder: Path, parts: Parts) -> Progress:
@@ -55,10 +67,7 @@ def load_checkpoint(folder: Path, parts: Parts) -> Progress:
         with safe_open(path, framework="pt") as stored:
             progress = _progress(json.loads((stored.metadata() or {})[_STATE_KEY]))
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a dict)
-        for name, module in parts.modules.items():
-            module.load_state_dict(_below(f"{name}.", tensors))
-        for name, optimizer in parts.optimizers.items():
-            _restore_moments(optimizer, _below(f"{name}.", tensors))
+        parts.restore(tensors)
     except (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError, safetensors.SafetensorError) as error:
         raise ModelError(f"{path} is damaged, so training cannot be resumed. Train into a new folder.") from error
     return progress

@@ -7,9 +7,10 @@ from pathlib import Path
 import safetensors
 import torch
 from safetensors import safe_open
-from torch import Tensor, nn
+from torch import nn
 
 from likeness.errors import ModelError
+from likeness.make.checkpoint import Parts
 from likeness.make.model import RESUME, write_tensors
 from likeness.make.portraits.history import Entry
 
@@ -38,13 +39,7 @@ def save_checkpoint(
     optimizers: dict[str, torch.optim.Optimizer],
 ) -> None:
     """Write all that resuming needs into one file, atomically; raises StorageError and keeps the last one."""
-    tensors = {
-        f"{name}.{key}": tensor for name, network in networks.items() for key, tensor in network.state_dict().items()
-    }
-    for name, optimizer in optimizers.items():
-        for number, moments in optimizer.state_dict()["state"].items():
-            tensors |= {f"{name}.{number}.{key}": tensor for key, tensor in moments.items()}
-    write_tensors(folder / RESUME, tensors, {_STATE_KEY: json.dumps(asdict(progress))})
+    write_tensors(folder / RESUME, Parts(networks, optimizers).tensors(), {_STATE_KEY: json.dumps(asdict(progress))})
 
 
 def load_checkpoint(
@@ -59,26 +54,7 @@ def load_checkpoint(
             state = json.loads((stored.metadata() or {})[_STATE_KEY])
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a dict)
         entries = [Entry(**entry) for entry in state.pop("entries")]
-        for name, network in networks.items():
-            network.load_state_dict(_below(f"{name}.", tensors))
-        for name, optimizer in optimizers.items():
-            _restore_moments(optimizer, _below(f"{name}.", tensors))
+        Parts(networks, optimizers).restore(tensors)
         return Progress(entries=entries, **state)
     except (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError, safetensors.SafetensorError) as error:
         raise ModelError(f"{path} is damaged, so training cannot be resumed. Train into a new folder.") from error
-
-
-def _restore_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put the optimiser's moments back in each parameter's own memory layout, which fused steps rely on."""
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    moments: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in tensors.items():
-        number, name = key.split(".")
-        parameter = parameters[int(number)]
-        placed = tensor if tensor.dim() == 0 else torch.empty_like(parameter, requires_grad=False).copy_(tensor)
-        moments.setdefault(int(number), {})[name] = placed
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
