@@ -15,7 +15,6 @@ is turned and how far eyes and mouth are open, by which `flow` chooses its refer
 
 import argparse
 import copy
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,9 +38,11 @@ from likeness.make.networks.standardise import colours_within
 from likeness.make.recipes import recipe_for
 from likeness.make.warp import Crops, Warped, centre_view, random_warp
 from likeness.progress import progress
+from training.averaging import average, decay_at
 from training.people.film import CROP
 from training.people.groups import People, load_people
 from training.running_start.critic import Critic, critic_loss, drawer_loss
+from training.schedule import half_cosine, rise, set_learning_rate
 
 RECIPE = recipe_for("flow")
 VIEW = COVERAGE / RECIPE.coverage
@@ -233,8 +234,9 @@ def train(people: Path, out: Path, settings: TrainSettings, resume: bool) -> Non
     with progress("Training", total=settings.steps, unit="steps") as job:
         job.advance(begun)
         for step in range(begun, settings.steps):
-            for group in (*optimizer.param_groups, *critic_optimizer.param_groups):
-                group["lr"] = learning_rate(step, settings)
+            fall = 0.02 + 0.98 * half_cosine(step, settings.steps)
+            for one in (optimizer, critic_optimizer):
+                set_learning_rate(one, settings.learning_rate * rise(step, settings.warm_up) * fall)
             batch = draw(filmed, settings, np.random.default_rng((settings.seed, step)))
             decoded, measures = made(model, batch)
             loss = reconstruction_loss(decoded, Targets.of(batch.warped), RECIPE.losses)
@@ -244,7 +246,7 @@ def train(people: Path, out: Path, settings: TrainSettings, resume: bool) -> Non
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            average(averaged, model, min(settings.averaging, (1 + step) / (10 + step)))
+            average(averaged, model, decay_at(step, settings.averaging))
             total += loss.detach()
             job.advance()
             if (step + 1) % settings.report_every == 0:
@@ -267,19 +269,6 @@ def contest(critic: Critic, optimizer: torch.optim.Optimizer, batch: Batch, deco
         optimizer.step()
         critic.requires_grad_(False)
         return drawer_loss(critic, true, decoded.images)
-
-
-def learning_rate(step: int, settings: TrainSettings) -> float:
-    """A linear rise, then half a cosine down to a fiftieth."""
-    fall = 0.02 + 0.98 * (1 + math.cos(math.pi * step / settings.steps)) / 2
-    return settings.learning_rate * min(1.0, (step + 1) / settings.warm_up) * fall
-
-
-@torch.no_grad()
-def average(averaged: nn.Module, model: nn.Module, decay: float) -> None:
-    """The running mean of the weights."""
-    for mean, current in zip(averaged.parameters(), model.parameters(), strict=True):
-        mean.lerp_(current, 1 - decay)
 
 
 @torch.no_grad()

@@ -2,8 +2,8 @@
 
 The stand-in for the programs people know is our own `original` with the published recipe, computed in float32 as those
 compute it. It is trained on one pair for a number of minutes; `light` is trained from noise, and `flow` from noise and
-from weights that know faces, each time anew, for several shares of that. Whoever asks for few minutes gets a schedule made for few, so that a long
-training's early state would do it wrong.
+from weights that know faces, each time anew, for several shares of that. Whoever asks for few minutes gets a schedule
+made for few, so that a long training's early state would do it wrong.
 
 Compared are faces that were held out, rebuilt and seen at 64 pixels, which is all that `original` makes: the finer
 pictures of ours gain nothing by that. And the swap of the pair's held-out clip, by PSNR against the true answer.

@@ -207,8 +207,10 @@ class Flow(SwapNetwork):
         shown = (torch.tensor(SHOWN, device=self.turn.device) + self.turn) % REFERENCES
         self.turn += 1
         faces = torch.cat([self._standardised(faces_a, 0), self._standardised(faces_b, 1)])
-        sides = torch.tensor([0, 1], device=faces.device)
-        of = sides.repeat_interleave(torch.tensor([len(faces_a), len(faces_b)], device=faces.device))
+        sides = torch.arange(2, device=faces.device)
+        of = torch.cat(
+            [torch.zeros_like(sides[:1]).expand(len(faces_a)), torch.ones_like(sides[:1]).expand(len(faces_b))]
+        )
         drawn = self._drawn(faces, sides, of, shown)
         return _first(drawn, len(faces_a)), _rest(drawn, len(faces_a))
 
