@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from likeness.faces.align import COVERAGE
