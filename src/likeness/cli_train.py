@@ -19,12 +19,14 @@ def train(
     faces_b: Annotated[Path, typer.Argument(help="Faces of B, made by extract.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the model.")],
     arch: Annotated[
-        Architecture,
+        Architecture | None,
         typer.Option(
             help="flow moves the person's own pictures and knows faces already; light is an autoencoder for CPUs; "
-            "original is as published; gan has a discriminator; liae is for differing light."
+            "original is as published; gan has a discriminator; liae is for differing light. By default flow or, "
+            "resuming, what the model is.",
+            show_default=False,
         ),
-    ] = "flow",
+    ] = None,
     size: Annotated[int | None, typer.Option(help="Pixels of the made face: 64 (not flow), 128 or 256.")] = None,
     published: Annotated[bool, typer.Option("--published", help="gan and liae at their published widths.")] = False,
     minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.")] = None,
@@ -53,12 +55,12 @@ def train(
     ] = None,
 ) -> None:
     """Train a network that swaps two faces. Ctrl-C saves; --resume goes on."""
-    from likeness.make.model import CURVES, PREVIEW
+    from likeness.make.model import CURVES, PREVIEW, read_config
     from likeness.make.train import TrainSettings
     from likeness.make.train import train as train_swap
 
     settings = TrainSettings(
-        arch=arch,
+        arch=arch or (read_config(output).arch if resume else TrainSettings.arch),
         size=size,
         published=published,
         minutes=minutes,

@@ -61,6 +61,17 @@ def test_references_are_moved_along_the_flow(size: int) -> None:
     torch.testing.assert_close(made.images[..., : size - step], still[..., step:], atol=2e-2, rtol=0)
 
 
+def test_features_that_are_no_numbers_end_in_a_loss_that_is_none() -> None:
+    """They crashed the program in the backward pass of grid_sample."""
+    network = shown(Flow(), faces(7), faces(7, seed=1))
+    with torch.no_grad():
+        assert network.drawer.flow.driver.bias is not None
+        network.drawer.flow.driver.bias.fill_(torch.nan)
+    made = network.translate(faces(2), "a", "b")
+    made.images.mean().backward()
+    assert not made.images.isfinite().any()
+
+
 def test_a_joined_convolution_is_one_over_everything_side_by_side() -> None:
     torch.manual_seed(0)
     joined = Joined(4, 5, 6)

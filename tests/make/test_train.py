@@ -12,7 +12,9 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
+from likeness.cli import app
 from likeness.errors import FaceSetError, ModelError, SettingsError, StorageError
 from likeness.make.history import StopSettings
 from likeness.make.model import CONFIG, CURVES, HISTORY, PREVIEW, RESUME, WEIGHTS, SwapModel, write_tensors
@@ -61,7 +63,7 @@ def test_training_writes_a_model_that_swaps(pair: tuple[Path, Path], tmp_path: P
     assert [row[0] for row in rows] == ["5", "10", "15", "16"]
     assert float(rows[-1][5]) < float(rows[0][5])  # held-out faces have got better
     with Image.open(out / PREVIEW) as sheet:
-        size = recipe_for("light").size
+        size = recipe_for("flow").size
         assert sheet.width == 6 * (size + 2) - 2
     images, _ = SwapModel.load(out).swap(np.zeros((1, 256, 256, 3), np.uint8), "a2b")
     assert np.isfinite(images).all()
@@ -70,7 +72,7 @@ def test_training_writes_a_model_that_swaps(pair: tuple[Path, Path], tmp_path: P
 def test_a_model_is_sealed_and_exchanged_weights_do_not_outlive_a_resumption(pair: tuple[Path, Path], trained: Path):
     check_seal(trained)
     learnt = load_file(trained / WEIGHTS)
-    write_tensors(trained / WEIGHTS, recipe_for("light").build().state_dict())
+    write_tensors(trained / WEIGHTS, recipe_for("flow").build().state_dict())
     with pytest.raises(ModelError, match="changed after training"):
         check_seal(trained)
     train(*pair, trained, TrainSettings(iterations=2, batch=1, resume=True))
@@ -143,7 +145,7 @@ def test_a_model_is_not_overwritten(pair: tuple[Path, Path], trained: Path):
     before = (trained / WEIGHTS).read_bytes()
     with pytest.raises(ModelError, match=r"already holds a model.*--resume"):
         train(*pair, trained, TrainSettings(iterations=1, batch=1))
-    with pytest.raises(ModelError, match="--arch light"):
+    with pytest.raises(ModelError, match="--arch flow"):
         train(*pair, trained, TrainSettings(arch="original", iterations=1, resume=True))
     with pytest.raises(ModelError, match="other footage"):
         train(pair[1], pair[0], trained, TrainSettings(iterations=3, batch=1, resume=True))
@@ -251,7 +253,7 @@ def test_liae_goes_through_its_phases(pair: tuple[Path, Path], tmp_path: Path):
 def format_1(pair: tuple[Path, Path], tmp_path: Path) -> Path:
     """A model as the first version wrote it: from noise, all of it learning."""
     trained = tmp_path / "model"
-    train(*pair, trained, TrainSettings(iterations=2, batch=1, start="noise"))
+    train(*pair, trained, TrainSettings(arch="light", iterations=2, batch=1))
     config = json.loads((trained / CONFIG).read_text())
     config["format"] = 1
     del config["published"], config["start"]
@@ -275,7 +277,10 @@ def test_models_of_the_first_version_load_and_resume(pair: tuple[Path, Path], fo
     assert model.config.format == 1
     assert model.face("a") is None
     assert np.isfinite(model.swap(np.zeros((1, 256, 256, 3), np.uint8), "a2b")[0]).all()
-    assert train(*pair, format_1, TrainSettings(iterations=3, batch=1, resume=True)).iterations == 3
+    words = [*map(str, pair), "-o", str(format_1), "--iterations", "3", "--batch", "1", "--resume"]
+    done = CliRunner().invoke(app, ["train", *words])  # without --arch, as it was begun
+    assert done.exit_code == 0, done.output
+    assert json.loads((format_1 / CONFIG).read_text())["iterations"] == 3
     assert json.loads((format_1 / CONFIG).read_text())["format"] == 2
     assert SwapModel.load(format_1).face("a") is not None
 
@@ -323,9 +328,9 @@ def test_memory_that_runs_out_later_names_a_batch_too(
 
 
 def test_a_model_is_resumed_at_its_own_size(pair: tuple[Path, Path], tmp_path: Path):
-    train(*pair, tmp_path / "model", TrainSettings(size=64, iterations=1, batch=1))
+    train(*pair, tmp_path / "model", TrainSettings(arch="light", size=64, iterations=1, batch=1))
     with pytest.raises(ModelError, match="--size 64"):
-        train(*pair, tmp_path / "model", TrainSettings(size=128, iterations=2, resume=True))
-    result = train(*pair, tmp_path / "model", TrainSettings(iterations=2, batch=1, resume=True))
+        train(*pair, tmp_path / "model", TrainSettings(arch="light", size=128, iterations=2, resume=True))
+    result = train(*pair, tmp_path / "model", TrainSettings(arch="light", iterations=2, batch=1, resume=True))
     assert result.iterations == 2
     assert SwapModel.load(tmp_path / "model").size == 64

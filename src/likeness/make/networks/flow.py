@@ -141,12 +141,10 @@ class Drawer(nn.Module):
         maps = self._risen(self.rise_middle(driver.middle, references.seen.middle, of, maps))
         said = self.flow(driver.fine, references.seen.fine, of, maps).float()
         said = F.interpolate(said, size=size, mode="bilinear", align_corners=False)
-        moved = F.grid_sample(
-            references.pixels[of].flatten(0, 1).float(),
-            _pixel_centres(size, said) + _REACH * said[:, :2].permute(0, 2, 3, 1),
-            padding_mode="border",
-            align_corners=False,
-        )
+        # grid_sample's backward pass reads outside memory where a place is no number; the softmax passes such on
+        places = _pixel_centres(size, said) + _REACH * said[:, :2].nan_to_num(0.0).clamp(-8, 8).permute(0, 2, 3, 1)
+        pixels = references.pixels[of].flatten(0, 1).float()
+        moved = F.grid_sample(pixels, places, padding_mode="border", align_corners=False)
         trust = said[:, 2:].unflatten(0, (-1, count)).softmax(1)
         face = (moved.unflatten(0, (-1, count)) * trust).sum(1)
         weights = _shrunk(trust.flatten(0, 1), maps.shape[-1]).to(maps.dtype)
