@@ -27,7 +27,7 @@ from likeness.faces.align import COVERAGE, TEMPLATE, square_in_crop, umeyama, wa
 from likeness.faces.align import apply as moved
 from likeness.faces.identity_network import EMBEDDING, identity_view, load_identity_network, shipped_weights
 
-SAME_PERSON = 0.5  # cosine; the card of the weights says how often it errs
+SAME_PERSON = 0.55  # cosine; the card of the weights says how often it errs
 
 # What ONNX Runtime raises for files that are damaged, of a later version, or of a network that takes something else;
 # its types have no base of their own. UnicodeDecodeError, of a damaged name, is a ValueError.
