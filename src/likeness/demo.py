@@ -32,7 +32,7 @@ _LONGEST_TRAINING_MIN = 24 * 60
 class DemoSettings:
     """``minutes`` of training; the rest takes about two more on two cores."""
 
-    minutes: float = 7.0
+    minutes: float = 4.0
 
     def __post_init__(self) -> None:
         if not 0 < self.minutes <= _LONGEST_TRAINING_MIN:
