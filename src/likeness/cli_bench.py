@@ -65,6 +65,9 @@ def bench_time(
     output: Output,
     pair: Annotated[int, typer.Option(help="Which of the 12 pairs, from 1.")] = 1,
     minutes: Annotated[float, typer.Option(help="Of the published training that is to be reached.")] = 10.0,
+    shares: Annotated[
+        str, typer.Option(help="Parts of these minutes that ours are trained for.")
+    ] = "0.02,0.05,0.1,0.25,1",
     start: Starts = "faces,noise",
     seconds: Seconds = 8.0,
     size: Size = 256,
@@ -84,7 +87,10 @@ def bench_time(
         clock="cpu" if cpu_minutes else "wall",
         threads=threads,
     )
-    say.print(time_to_quality.run(Bench(output, settings), pairs(pair)[-1], minutes))
+    parts = _numbers(shares, "--shares")
+    if not all(0 < part <= 1 for part in parts):
+        raise SettingsError(f"--shares {shares!r} are no parts. Give numbers above 0 and up to 1.")
+    say.print(time_to_quality.run(Bench(output, settings), pairs(pair)[-1], minutes, parts))
     for name in (time_to_quality.REPORT, time_to_quality.PLOT):
         say.print(f"  {output / name}")
 

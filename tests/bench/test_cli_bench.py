@@ -19,6 +19,7 @@ RUN = CliRunner()
         (["swaps", "--size", "99"], "99"),
         (["time", "--start", "nothing"], "nothing"),
         (["time", "--pair", "0"], "pairs"),
+        (["time", "--shares", "0.1,2"], "--shares"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_before_any_work(options: list[str], named: str, tmp_path: Path) -> None:
