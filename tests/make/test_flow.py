@@ -10,6 +10,7 @@ from torch import Tensor
 
 from likeness.errors import ModelError
 from likeness.make.networks.flow import (
+    EYES,
     MEASURES,
     REFERENCES,
     SHOWN,
@@ -17,6 +18,8 @@ from likeness.make.networks.flow import (
     Drawer,
     Flow,
     Joined,
+    References,
+    Seen,
     load_running_start,
     unlike,
 )
@@ -135,3 +138,34 @@ def test_a_damaged_start_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"nothing")
     with pytest.raises(ModelError, match="--start noise"):
         load_running_start(path)
+
+
+class _Brightness(torch.nn.Module):
+    """Takes the mean of the features for how far the eyes are open."""
+
+    def forward(self, coarse: Tensor) -> Tensor:
+        said = torch.zeros(len(coarse), MEASURES)
+        said[:, EYES] = coarse.mean((1, 2, 3))[:, None]
+        return said
+
+
+def test_shut_eyes_are_taken_from_references_with_shut_eyes() -> None:
+    """In the rows of the eyes a reference whose eyes differ by a blink counts for nothing; elsewhere it counts."""
+    drawer = Drawer()
+    drawer.measure = _Brightness()  # type: ignore[assignment]
+
+    def seen(openness: Tensor) -> Seen:
+        shape = openness.shape
+        sizes = ((64, 32), (96, 16), (160, 8))
+        return Seen(*(openness[..., None, None, None].expand(*shape, wide, side, side) for wide, side in sizes))
+
+    driver = seen(torch.tensor([0.1, -0.5]))
+    references = References(seen(torch.tensor([[0.1, -0.5, 0.0]])), torch.zeros(1, 3, 3, SIZE, SIZE))
+    unlike_eyes = drawer._unlike(driver, references, torch.zeros(2, dtype=torch.int64), SIZE)
+    assert unlike_eyes.shape == (2, 3, 1, SIZE, 1)
+    eyes, mouth = unlike_eyes[..., 30, 0].squeeze(2), unlike_eyes[..., 85, 0].squeeze(2)
+    assert eyes[0, 1] > 7
+    assert eyes[1, 0] > 7
+    assert eyes[0, 0] == eyes[1, 1] == 0
+    assert eyes[0, 2] < 0.5
+    assert mouth.max() < 1e-3

@@ -30,6 +30,10 @@ MEASURES = 7  # yaw, pitch, roll, opening of the right and the left eye and of t
 
 _STEP = 4  # pixels, of space to depth and pixel shuffle
 _WIDTHS = (64, 96, 160)  # channels at a quarter, an eighth and a sixteenth of 128 pixels
+EYES = slice(3, 5)  # of the measures
+_EYE_STEP = 0.2  # of a measure; lids move by about 0.5
+_MOST_UNLIKE = 8.0  # e to the minus this: as good as not trusted at all
+_EYE_ROW, _EYE_HEIGHT = 0.24, 0.08  # of the view: where the mean face's eyes are
 _REACH = 0.5  # a flow of 1 is a quarter of the picture
 
 
@@ -145,7 +149,7 @@ class Drawer(nn.Module):
         places = _pixel_centres(size, said) + _REACH * said[:, :2].nan_to_num(0.0).clamp(-8, 8).permute(0, 2, 3, 1)
         pixels = references.pixels[of].flatten(0, 1).float()
         moved = F.grid_sample(pixels, places, padding_mode="border", align_corners=False)
-        trust = said[:, 2:].unflatten(0, (-1, count)).softmax(1)
+        trust = (said[:, 2:].unflatten(0, (-1, count)) - self._unlike(driver, references, of, size)).softmax(1)
         face = (moved.unflatten(0, (-1, count)) * trust).sum(1)
         weights = _shrunk(trust.flatten(0, 1), maps.shape[-1]).to(maps.dtype)
         common = (maps * weights).unflatten(0, (-1, count)).sum(1)
@@ -154,9 +158,26 @@ class Drawer(nn.Module):
         paint, mask = F.pixel_shuffle(painted[:, 1:], _STEP), painted[:, :1].sigmoid()
         return Drawn(face + _enlarged(paint, size), face, _enlarged(mask, size // _STEP))
 
+    @torch.no_grad()
+    def _unlike(self, driver: Seen, references: References, of: Tensor, size: int) -> Tensor:
+        """How little each reference's eyes are open as the driver's, where eyes are: float (n, r, 1, size, size).
+
+        Open and shut eyes averaged are half shut ones, so the nearer in this are to be trusted more.
+        """
+        wanted = self.measures(driver)[:, None, EYES].float()
+        shown = self.measures(Seen(*(maps.flatten(0, 1) for maps in references.seen)))
+        apart = (wanted - shown.unflatten(0, references.pixels.shape[:2])[of][..., EYES].float()) / _EYE_STEP
+        return apart.square().mean(-1).clamp_max(_MOST_UNLIKE)[..., None, None, None] * _eye_band(size, driver.fine)
+
     @staticmethod
     def _risen(maps: Tensor) -> Tensor:
         return _channels_last(F.pixel_shuffle(F.leaky_relu(maps, SLOPE), 2))
+
+
+def _eye_band(size: int, like: Tensor) -> Tensor:
+    """float (size, 1): 1 in the rows of a face's eyes, falling off to 0 towards brows and nose."""
+    rows = (torch.arange(size, device=like.device) + 0.5) / size
+    return (-(((rows - _EYE_ROW) / _EYE_HEIGHT) ** 2)).exp()[:, None]
 
 
 def _channels_last(maps: Tensor) -> Tensor:
