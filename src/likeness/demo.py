@@ -16,7 +16,7 @@ from likeness.errors import SettingsError
 from likeness.faces.extract import extract
 from likeness.files import atomic_write, write_text
 from likeness.footage import Footage, footage
-from likeness.make.model import PREVIEW, RESUME
+from likeness.make.model import PREVIEW, RESUME, read_config
 from likeness.make.swap import SwapSettings, swap_clip
 from likeness.make.train import TrainSettings, train
 from likeness.media.clip import open_clip
@@ -86,7 +86,8 @@ def run_demo(out: Path, settings: DemoSettings | None = None) -> str:
     for clip, faces in ((clips.actor_a, faces_a), (clips.actor_b, faces_b)):
         extract([clip.path], faces)
     begun = (files.model / RESUME).exists()
-    training = TrainSettings(minutes=settings.minutes, resume=begun)
+    arch = read_config(files.model).arch if begun else TrainSettings.arch  # of an earlier version, go on with that
+    training = TrainSettings(arch=arch, minutes=settings.minutes, resume=begun)
     if train(faces_a, faces_b, files.model, training).reason == "interrupted":
         raise KeyboardInterrupt  # the trainer has saved; the demo ends as it does on Ctrl-C anywhere else
     swap_clip(clips.heldout.path, files.model, clips.consent_b, files.swapped, SwapSettings())

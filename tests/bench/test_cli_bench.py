@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from likeness.cli import app
-from likeness.errors import SettingsError
+from likeness.errors import MissingDataError, SettingsError
 
 RUN = CliRunner()
 
@@ -33,3 +33,13 @@ def test_both_benchmarks_are_among_the_verbs() -> None:
     text = RUN.invoke(app, ["bench", "--help"]).output
     assert "swaps" in text
     assert "time" in text
+
+
+def test_without_the_face_model_no_folder_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was, and the next call with other options was then refused."""
+    for name in ("LIKENESS_DATA", "LIKENESS_FACE_MODEL_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    result = RUN.invoke(app, ["bench", "swaps", "-o", str(tmp_path / "out")])
+    assert isinstance(result.exception, MissingDataError)
+    assert not (tmp_path / "out").exists()

@@ -1,4 +1,4 @@
-"""`flow`: what moves, what is chosen, what starts at once, and that a training can stop and go on."""
+"""`flow`: what moves, what is chosen, what starts at once."""
 
 from pathlib import Path
 
@@ -16,12 +16,12 @@ from likeness.make.networks.flow import (
     SHOWN,
     SIZE,
     Drawer,
+    Features,
     Flow,
     Joined,
     References,
-    Seen,
+    farthest_points,
     load_running_start,
-    unlike,
 )
 
 
@@ -90,9 +90,9 @@ def test_a_joined_convolution_is_one_over_everything_side_by_side() -> None:
 
 @given(st.integers(1, 40), st.integers(0, 2**31))
 @settings(max_examples=30, deadline=None)
-def test_chosen_references_are_faces_of_the_set_and_as_unlike_as_they_can_be(count: int, seed: int) -> None:
+def test_chosen_references_are_faces_of_the_set_and_differ(count: int, seed: int) -> None:
     measured = torch.randn((count, MEASURES), generator=torch.Generator().manual_seed(seed))
-    chosen = unlike(measured, REFERENCES).tolist()
+    chosen = farthest_points(measured, REFERENCES).tolist()
     assert len(chosen) == REFERENCES
     assert set(chosen) <= set(range(count))
     assert len(set(chosen)) == min(count, REFERENCES)
@@ -102,7 +102,7 @@ def test_the_rare_blink_is_among_the_references() -> None:
     """100 faces that look straight ahead, one of which blinks."""
     measured = 0.02 * torch.randn((100, MEASURES), generator=torch.Generator().manual_seed(0))
     measured[63, 3:5] = -0.5
-    assert 63 in unlike(measured, REFERENCES).tolist()
+    assert 63 in farthest_points(measured, REFERENCES).tolist()
 
 
 def test_every_two_references_meet_once_in_seven_iterations() -> None:
@@ -154,14 +154,14 @@ def test_shut_eyes_are_taken_from_references_with_shut_eyes() -> None:
     drawer = Drawer()
     drawer.measure = _Brightness()  # type: ignore[assignment]
 
-    def seen(openness: Tensor) -> Seen:
+    def seen(openness: Tensor) -> Features:
         shape = openness.shape
         sizes = ((64, 32), (96, 16), (160, 8))
-        return Seen(*(openness[..., None, None, None].expand(*shape, wide, side, side) for wide, side in sizes))
+        return Features(*(openness[..., None, None, None].expand(*shape, wide, side, side) for wide, side in sizes))
 
     driver = seen(torch.tensor([0.1, -0.5]))
     references = References(seen(torch.tensor([[0.1, -0.5, 0.0]])), torch.zeros(1, 3, 3, SIZE, SIZE))
-    unlike_eyes = drawer._unlike(driver, references, torch.zeros(2, dtype=torch.int64), SIZE)
+    unlike_eyes = drawer._lids_apart(driver, references, torch.zeros(2, dtype=torch.int64), SIZE)
     assert unlike_eyes.shape == (2, 3, 1, SIZE, 1)
     eyes, mouth = unlike_eyes[..., 30, 0].squeeze(2), unlike_eyes[..., 85, 0].squeeze(2)
     assert eyes[0, 1] > 7

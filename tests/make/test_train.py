@@ -185,6 +185,13 @@ def test_too_few_faces(make_face_set: Callable[..., Path], tmp_path: Path):
         {"accumulate": 0},
         {"size": 100},
         {"learning_rate": 0.0},
+        {"minutes": math.inf},
+        {"minutes": math.nan},
+        {"learning_rate": math.inf},
+        {"seed": -1},
+        {"seed": 2**70},
+        {"arch": "light", "size": 0},
+        {"perceptual": Path("vgg.pt")},
     ],
 )
 def test_settings_that_make_no_sense(wrong: dict):

@@ -69,6 +69,7 @@ class TrainSettings:
     adversarial: float = 0.02
     adversarial_from: float = 0.4
     learning_rate: float = 1e-3
+    final_rate: float = 0.02
     warm_up: int = 100
     averaging: float = 0.998
     seed: int = 1
@@ -203,9 +204,9 @@ def made(model: Drawer, batch: Batch) -> tuple[Decoded, Tensor]:
     """The faces that ``model`` draws, in the targets' colours, and what it measures."""
     mean, deviation = batch.drawn
     with autocast(mean.device):
-        seen = model.seen((batch.warped.inputs / 255 - batch.driver[0]) / batch.driver[1])
-        drawn = model(seen, model.references(batch.references), batch.of)
-        measures = model.measures(seen)
+        features = model.seen((batch.warped.inputs / 255 - batch.driver[0]) / batch.driver[1])
+        drawn = model(features, model.references(batch.references), batch.of)
+        measures = model.measures(features)
     face, draft = (colours * deviation + mean for colours in (drawn.face, drawn.moved))
     return Decoded(face, drawn.mask, draft=draft), measures.float()
 
@@ -220,7 +221,7 @@ def train(people: Path, out: Path, settings: TrainSettings, resume: bool) -> Non
     averaged = copy.deepcopy(model).eval()
     critic = Critic().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(model.parameters(), betas=RECIPE.betas, fused=True)
-    critic_optimizer = torch.optim.Adam(critic.parameters(), betas=(0.0, 0.99), fused=True)
+    critic_optimizer = torch.optim.Adam(critic.parameters(), betas=(0.0, 0.99), fused=True)  # R3GAN's
     parts: dict[str, Any] = {"model": model, "averaged": averaged, "optimizer": optimizer, "critic": critic,
              "critic_optimizer": critic_optimizer}  # fmt: skip
     begun = 0
@@ -234,7 +235,7 @@ def train(people: Path, out: Path, settings: TrainSettings, resume: bool) -> Non
     with progress("Training", total=settings.steps, unit="steps") as job:
         job.advance(begun)
         for step in range(begun, settings.steps):
-            fall = 0.02 + 0.98 * half_cosine(step, settings.steps)
+            fall = settings.final_rate + (1 - settings.final_rate) * half_cosine(step, settings.steps)
             for one in (optimizer, critic_optimizer):
                 set_learning_rate(one, settings.learning_rate * rise(step, settings.warm_up) * fall)
             batch = draw(filmed, settings, np.random.default_rng((settings.seed, step)))
@@ -242,7 +243,7 @@ def train(people: Path, out: Path, settings: TrainSettings, resume: bool) -> Non
             loss = reconstruction_loss(decoded, Targets.of(batch.warped), RECIPE.losses)
             loss = loss + settings.measures * (measures - batch.measures).abs().mean()
             if step >= settings.adversarial_from * settings.steps:
-                loss = loss + settings.adversarial * contest(critic, critic_optimizer, batch, decoded)
+                loss = loss + settings.adversarial * critic_step(critic, critic_optimizer, batch, decoded)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -258,7 +259,7 @@ def train(people: Path, out: Path, settings: TrainSettings, resume: bool) -> Non
                 save_preview(out / "preview.png", averaged, held, settings)
 
 
-def contest(critic: Critic, optimizer: torch.optim.Optimizer, batch: Batch, decoded: Decoded) -> Tensor:
+def critic_step(critic: Critic, optimizer: torch.optim.Optimizer, batch: Batch, decoded: Decoded) -> Tensor:
     """One step of the critic; what it then says of the faces drawn."""
     true = batch.warped.colours / 255
     with autocast(true.device):

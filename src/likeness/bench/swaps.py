@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from likeness.actors.face_model import find_face_model
 from likeness.bench.answer import Judge, KnownAnswer, images_of
 from likeness.bench.budget import CLOCK_NAMES, Budget, Clock, is_trained, seconds_spent, train_within
 from likeness.bench.machine import machine
@@ -89,7 +90,7 @@ class Conditions(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    takes: dict[str, float | bool]
+    takes: dict[str, int | float | bool]
     clock: Clock
     threads: int
     seed: int
@@ -288,6 +289,8 @@ def _keep_conditions(out: Path, settings: BenchSettings) -> None:
     )
     path = out / CONDITIONS
     if not path.exists():
+        if not (out / "clips").exists():
+            find_face_model()  # without it nothing could be filmed, and the folder should not be begun
         write_text(path, wanted.model_dump_json(indent=2) + "\n")
         return
     try:

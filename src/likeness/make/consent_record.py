@@ -56,7 +56,7 @@ class Consent(BaseModel):
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
         if self.valid_until <= self.valid_from:
-            raise ValueError("valid_until must lie after valid_from")
+            raise ValueError("its end lies before its beginning; give a later --until")
         stated = {name for name in _SINCE_2 if getattr(self, name) is not None}
         if stated != (_SINCE_2 if self.version == 2 else set()):
             raise ValueError("a record of version 2 states a purpose and describes a face, one of version 1 neither")

@@ -73,7 +73,7 @@ class ModelConfig(BaseModel):
 
 
 class SwapModel:
-    """A shared encoder and two decoders, ready to swap.
+    """A network that knows two faces, ready to swap.
 
     ``size`` is the side in pixels of what the model makes, ``coverage`` the part of it that the mean face's unit square
     takes. What it makes of a face set's crop shows the middle ``view`` of that crop.

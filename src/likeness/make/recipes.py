@@ -92,7 +92,7 @@ def recipe_for(arch: Architecture, size: int | None = None, published: bool = Fa
     ``published`` gives these two their published widths, without it they have ours. Raises SettingsError for sizes and
     widths that an architecture has not got.
     """
-    size = size or DEFAULT_SIZE[arch]
+    size = DEFAULT_SIZE[arch] if size is None else size
     if size not in SIZES[arch]:
         sizes = ", ".join(map(str, SIZES[arch]))
         raise SettingsError(f"'{arch}' makes faces of {sizes} pixels. Choose one of these with --size.")

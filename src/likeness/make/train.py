@@ -1,4 +1,4 @@
-"""Train a face swap: A' = D_A(E(warp A)), B' = D_B(E(warp B)), until the budget is spent or held-out faces gain no
+"""Train a face swap: rebuild A from warped A and B from warped B, until the budget is spent or held-out faces gain no
 more."""
 
 import math
@@ -86,15 +86,21 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.minutes is not None and self.iterations is not None:
             raise SettingsError("Give --minutes or --iterations, not both.")
-        if (self.minutes is not None and not self.minutes > 0) or (self.iterations is not None and self.iterations < 1):
-            raise SettingsError("The training budget must be more than nothing.")
+        if (self.minutes is not None and not 0 < self.minutes < math.inf) or (
+            self.iterations is not None and self.iterations < 1
+        ):
+            raise SettingsError("The training budget must be more than nothing, and a number.")
         if (self.batch is not None and self.batch < 1) or self.evaluate_every < 1:
             raise SettingsError("The batch and the evaluation interval must be at least 1.")
         if self.accumulate < 1 or self.gpus < 1:
             raise SettingsError("At least one batch makes a step, and at least one GPU or CPU trains.")
-        if self.learning_rate is not None and not self.learning_rate > 0:
-            raise SettingsError("The learning rate must be more than nothing.")
-        recipe_for(self.arch, self.size, self.published)  # a size that the architecture has not got is refused now
+        if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
+            raise SettingsError("The learning rate must be more than nothing, and a number.")
+        if not 0 <= self.seed < 2**63:
+            raise SettingsError("A seed is a whole number from 0 to 2^63 - 1. Choose another --seed.")
+        recipe = recipe_for(self.arch, self.size, self.published)  # a size that it has not got is refused now
+        if self.perceptual is not None and not recipe.uses("perceptual"):
+            raise SettingsError(f"'{self.arch}' has no perceptual loss. Leave --perceptual out, or use --arch gan.")
 
 
 Reason = Literal["budget", "flat", "interrupted"]
@@ -256,7 +262,7 @@ class _Session:
         error = state.plateau.best if math.isfinite(state.plateau.best) else None
         flat = _minutes(state.plateau.flat_s(state.seconds))
         said = {
-            "budget": f"Trained for {state.iteration} iterations. To go on with a larger budget: {resume}",
+            "budget": f"Trained for {state.iteration} iterations. To go on, raise the budget in: {resume}",
             "flat": f"No gain on held-out faces for {flat}, so training has ended at iteration {state.iteration}.",
             "interrupted": f"Stopped and saved at iteration {state.iteration}. To go on: {resume}",
         }
@@ -408,11 +414,13 @@ def _resume_command(faces_a: Path, faces_b: Path, out: Path, settings: TrainSett
     words: list[object] = ["likeness", "train", faces_a, faces_b, "-o", out, "--arch", settings.arch, "--resume"]
     if settings.minutes is not None:
         words += ["--minutes", f"{settings.minutes:g}"]
-    changed = ("iterations", "batch", "accumulate", "learning_rate", "perceptual", "gpus")
+    changed = ("iterations", "batch", "accumulate", "learning_rate", "perceptual", "recogniser", "gpus")
     for name in changed:
         value, usual = getattr(settings, name), TrainSettings.__dataclass_fields__[name].default
         if value != usual:
             words += [f"--{name.replace('_', '-')}", value]
+    if settings.stop_when_flat:
+        words.append("--until-flat")
     return shlex.join(map(str, words))
 
 

@@ -27,17 +27,18 @@ SIZE = 128
 REFERENCES = 7  # pictures of each side that a model keeps
 SHOWN = (0, 1, 3)  # of them in an iteration: a line of the Fano plane, so that all pairs meet equally often
 MEASURES = 7  # yaw, pitch, roll, opening of the right and the left eye and of the mouth, width of the mouth
+EYES = slice(3, 5)  # of the measures
 
 _STEP = 4  # pixels, of space to depth and pixel shuffle
 _WIDTHS = (64, 96, 160)  # channels at a quarter, an eighth and a sixteenth of 128 pixels
-EYES = slice(3, 5)  # of the measures
-_EYE_STEP = 0.2  # of a measure; lids move by about 0.5
-_MOST_UNLIKE = 8.0  # e to the minus this: as good as not trusted at all
-_EYE_ROW, _EYE_HEIGHT = 0.24, 0.08  # of the view: where the mean face's eyes are
-_REACH = 0.5  # a flow of 1 is a quarter of the picture
+_REACH = 0.5  # half-widths of the picture that a predicted flow of 1 moves by
+_FARTHEST = 4.0  # half-widths; beyond it a flow only repeats the edge
+_EYE_STEP = 0.2  # of a measure, two fifths of a blink: lids that differ by it lower the confidence by 1
+_MOST_APART = 8.0  # e to the minus this: as good as no confidence at all
+_EYE_ROW, _EYE_HEIGHT = 0.24, 0.08  # of the view: `faces.align.TEMPLATE` has the eyes at 0.23, between brows and nose
 
 
-class Seen(NamedTuple):
+class Features(NamedTuple):
     """Features of pictures: float (..., 64, 32, 32), (..., 96, 16, 16), (..., 160, 8, 8)."""
 
     fine: Tensor
@@ -49,7 +50,7 @@ class References(NamedTuple):
     """Pictures to draw with: ``seen`` and standardised ``pixels`` float (m, r, 3, size, size) of r pictures each of m
     people."""
 
-    seen: Seen
+    seen: Features
     pixels: Tensor
 
 
@@ -63,7 +64,7 @@ class Drawn(NamedTuple):
 
 
 class LookEncoder(nn.Module):
-    """Standardised faces (n, 3, 128, 128) to their features."""
+    """Standardised faces float (n, 3, 128, 128) to `Features` of n pictures."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,10 +72,10 @@ class LookEncoder(nn.Module):
         self.fine = nn.Sequential(nn.PixelUnshuffle(_STEP), conv(3 * _STEP**2, fine), conv(fine, fine))
         self.middle, self.coarse = conv(fine, middle, stride=2), conv(middle, coarse, stride=2)
 
-    def forward(self, faces: Tensor) -> Seen:
+    def forward(self, faces: Tensor) -> Features:
         fine = self.fine(faces)
         middle = self.middle(fine)
-        return Seen(fine, middle, self.coarse(middle))
+        return Features(fine, middle, self.coarse(middle))
 
 
 class Joined(nn.Module):
@@ -119,39 +120,42 @@ class Drawer(nn.Module):
             nn.LeakyReLU(SLOPE),
             nn.Linear(64, MEASURES),
         )
-        last = self.paint[-1]
-        for layer in (self.flow.driver, self.flow.reference, self.flow.paired, last):
-            for parameter in layer.parameters():  # type: ignore[union-attr]
+        for layer in (self.flow, self.paint[-1]):
+            for parameter in layer.parameters():
                 nn.init.zeros_(parameter)  # at first nothing moves and nothing is painted
 
-    def seen(self, faces: Tensor) -> Seen:
+    def seen(self, faces: Tensor) -> Features:
         """Features of standardised faces (n, 3, size, size)."""
         return self.look(_shrunk(faces, SIZE))
 
     def references(self, pictures: Tensor) -> References:
         """What drawing needs of standardised ``pictures`` (m, r, 3, size, size)."""
         seen = self.seen(pictures.flatten(0, 1))
-        return References(Seen(*(maps.unflatten(0, pictures.shape[:2]) for maps in seen)), pictures)
+        return References(Features(*(maps.unflatten(0, pictures.shape[:2]) for maps in seen)), pictures)
 
-    def measures(self, seen: Seen) -> Tensor:
+    def measures(self, seen: Features) -> Tensor:
         """Pose and expression of faces, float (n, 7), each about in [-1, 1]."""
         return self.measure(seen.coarse)
 
-    def forward(self, driver: Seen, references: References, of: Tensor) -> Drawn:
+    def forward(self, driver: Features, references: References, of: Tensor) -> Drawn:
         """Draw for each of n driving faces the person ``of`` int64 (n,) among the m of ``references``."""
         count, size = references.pixels.shape[1], references.pixels.shape[-1]
         maps = self.around(F.leaky_relu(self.pair(driver.coarse, references.seen.coarse, of), SLOPE))
         maps = self._risen(self.rise_coarse(driver.coarse, references.seen.coarse, of, maps))
         maps = self._risen(self.rise_middle(driver.middle, references.seen.middle, of, maps))
-        said = self.flow(driver.fine, references.seen.fine, of, maps).float()
-        said = F.interpolate(said, size=size, mode="bilinear", align_corners=False)
+        predicted = self.flow(driver.fine, references.seen.fine, of, maps).float()
+        predicted = F.interpolate(predicted, size=size, mode="bilinear", align_corners=False)
         # grid_sample's backward pass reads outside memory where a place is no number; the softmax passes such on
-        places = _pixel_centres(size, said) + _REACH * said[:, :2].nan_to_num(0.0).clamp(-8, 8).permute(0, 2, 3, 1)
+        places = _pixel_centres(size, predicted) + _REACH * predicted[:, :2].nan_to_num(0.0).clamp(
+            -_FARTHEST / _REACH, _FARTHEST / _REACH
+        ).permute(0, 2, 3, 1)
         pixels = references.pixels[of].flatten(0, 1).float()
         moved = F.grid_sample(pixels, places, padding_mode="border", align_corners=False)
-        trust = (said[:, 2:].unflatten(0, (-1, count)) - self._unlike(driver, references, of, size)).softmax(1)
-        face = (moved.unflatten(0, (-1, count)) * trust).sum(1)
-        weights = _shrunk(trust.flatten(0, 1), maps.shape[-1]).to(maps.dtype)
+        confidence = (
+            predicted[:, 2:].unflatten(0, (-1, count)) - self._lids_apart(driver, references, of, size)
+        ).softmax(1)
+        face = (moved.unflatten(0, (-1, count)) * confidence).sum(1)
+        weights = _shrunk(confidence.flatten(0, 1), maps.shape[-1]).to(maps.dtype)
         common = (maps * weights).unflatten(0, (-1, count)).sum(1)
         small = F.pixel_unshuffle(_shrunk(face, SIZE), _STEP).to(maps.dtype)
         painted = self.paint(_channels_last(torch.cat([common, driver.fine, small], 1))).float()
@@ -159,15 +163,15 @@ class Drawer(nn.Module):
         return Drawn(face + _enlarged(paint, size), face, _enlarged(mask, size // _STEP))
 
     @torch.no_grad()
-    def _unlike(self, driver: Seen, references: References, of: Tensor, size: int) -> Tensor:
+    def _lids_apart(self, driver: Features, references: References, of: Tensor, size: int) -> Tensor:
         """How little each reference's eyes are open as the driver's, where eyes are: float (n, r, 1, size, size).
 
         Open and shut eyes averaged are half shut ones, so the nearer in this are to be trusted more.
         """
         wanted = self.measures(driver)[:, None, EYES].float()
-        shown = self.measures(Seen(*(maps.flatten(0, 1) for maps in references.seen)))
+        shown = self.measures(Features(*(maps.flatten(0, 1) for maps in references.seen)))
         apart = (wanted - shown.unflatten(0, references.pixels.shape[:2])[of][..., EYES].float()) / _EYE_STEP
-        return apart.square().mean(-1).clamp_max(_MOST_UNLIKE)[..., None, None, None] * _eye_band(size, driver.fine)
+        return apart.square().mean(-1).clamp_max(_MOST_APART)[..., None, None, None] * _eye_band(size, driver.fine)
 
     @staticmethod
     def _risen(maps: Tensor) -> Tensor:
@@ -191,6 +195,7 @@ def _shrunk(maps: Tensor, size: int) -> Tensor:
 
 
 def _enlarged(maps: Tensor, size: int) -> Tensor:
+    """``maps`` (n, c, side, side) at ``size``, interpolated."""
     return maps if maps.shape[-1] == size else F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
 
 
@@ -251,7 +256,7 @@ class Flow(SwapNetwork):
         row = _row(side)
         self.mean[row], self.deviation[row] = colours_within(faces, masks)
         measured = self.drawer.measures(self.drawer.seen(self._standardised(faces, row)))
-        self.pictures[row] = (255 * faces[unlike(measured, REFERENCES)]).round().byte()
+        self.pictures[row] = (255 * faces[farthest_points(measured, REFERENCES)]).round().byte()
 
     def _drawn(self, faces: Tensor, sides: Tensor, of: Tensor, shown: Tensor | slice) -> Decoded:
         """Standardised ``faces`` (n, 3, size, size) as those of ``sides`` [of], from the references ``shown``."""
@@ -265,7 +270,7 @@ class Flow(SwapNetwork):
         return (faces - self.mean[row]) / self.deviation[row]
 
 
-def unlike(measured: Tensor, count: int) -> Tensor:
+def farthest_points(measured: Tensor, count: int) -> Tensor:
     """Indices int64 (count,) of faces that are most unlike one another: the most usual, then again and again the one
     that is farthest from all taken (farthest-point sampling). Indices repeat where there are fewer faces.
 
