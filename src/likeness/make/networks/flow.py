@@ -146,14 +146,12 @@ class Drawer(nn.Module):
         predicted = self.flow(driver.fine, references.seen.fine, of, maps).float()
         predicted = F.interpolate(predicted, size=size, mode="bilinear", align_corners=False)
         # grid_sample's backward pass reads outside memory where a place is no number; the softmax passes such on
-        places = _pixel_centres(size, predicted) + _REACH * predicted[:, :2].nan_to_num(0.0).clamp(
-            -_FARTHEST / _REACH, _FARTHEST / _REACH
-        ).permute(0, 2, 3, 1)
+        shift = (_REACH * predicted[:, :2]).nan_to_num(0.0).clamp(-_FARTHEST, _FARTHEST).permute(0, 2, 3, 1)
+        places = _pixel_centres(size, predicted) + shift
         pixels = references.pixels[of].flatten(0, 1).float()
         moved = F.grid_sample(pixels, places, padding_mode="border", align_corners=False)
-        confidence = (
-            predicted[:, 2:].unflatten(0, (-1, count)) - self._lids_apart(driver, references, of, size)
-        ).softmax(1)
+        apart = self._lids_apart(driver, references, of, size)
+        confidence = (predicted[:, 2:].unflatten(0, (-1, count)) - apart).softmax(1)
         face = (moved.unflatten(0, (-1, count)) * confidence).sum(1)
         weights = _shrunk(confidence.flatten(0, 1), maps.shape[-1]).to(maps.dtype)
         common = (maps * weights).unflatten(0, (-1, count)).sum(1)
