@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import av
@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictured import moving, scene, work
 
+import likeness.prove.store as store_module
 from likeness.errors import StorageError
 from likeness.footage import footage
 from likeness.media.clip import open_clip
@@ -225,6 +226,26 @@ def test_many_writers_lose_nothing(tmp_path: Path) -> None:
     assert store.count() == (16, 48)
     for number in range(16):
         assert [match.work.title for match in store.find_clip(_random_hashes(3, number))] == [f"Work {number}"]
+
+
+def test_a_store_that_another_writer_makes_meanwhile_is_no_foreign_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between asking whose file it is and whether it has tables, somebody else made the store."""
+    path, asked = tmp_path / "s.sqlite", store_module._only
+    waiting = [work(1, *_random_hashes(3, 1))]
+
+    def only(connection: sqlite3.Connection, question: str) -> object:
+        answer = asked(connection, question)
+        if waiting and "application_id" in question:
+            first, other = waiting.pop(), Store(path, wait_s=0.05)
+            with suppress(StorageError):  # what is being asked is locked against it
+                other.record(first)
+        return answer
+
+    monkeypatch.setattr(store_module, "_only", only)
+    Store(path).record(work(2, *_random_hashes(3, 2)))
+    assert Store(path).find_clip(_random_hashes(3, 2))
 
 
 def test_asking_makes_no_store(tmp_path: Path) -> None:

@@ -281,7 +281,9 @@ class Store:
             private_folder(self.path.parent)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # it names people's files: for its owner only
             with closing(self._connected("rw")) as connection:
+                connection.execute("BEGIN")  # or another writer may make the tables between two questions
                 _check(connection, self.path)
+                connection.execute("COMMIT")
                 # One file and no others beside it when at rest, so that a copy of it is whole; see docs.
                 connection.execute("PRAGMA journal_mode = DELETE")
                 connection.execute("PRAGMA synchronous = EXTRA")
