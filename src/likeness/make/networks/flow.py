@@ -166,8 +166,8 @@ class Drawer(nn.Module):
 
         Open and shut eyes averaged are half shut ones, so the nearer in this are to be trusted more.
         """
-        wanted = self.measures(driver)[:, None, EYES].float()
-        shown = self.measures(Features(*(maps.flatten(0, 1) for maps in references.seen)))
+        wanted = self.measure(driver.coarse.detach())[:, None, EYES].float()
+        shown = self.measure(references.seen.coarse.detach().flatten(0, 1))
         apart = (wanted - shown.unflatten(0, references.pixels.shape[:2])[of][..., EYES].float()) / _EYE_STEP
         return apart.square().mean(-1).clamp_max(_MOST_APART)[..., None, None, None] * _eye_band(size, driver.fine)
 
