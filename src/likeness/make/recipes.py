@@ -116,32 +116,24 @@ def _original(size: int, _published: bool) -> Recipe:
 
 
 def _flow(size: int, _published: bool) -> Recipe:
-    losses = LossSettings(face=0.85, gradient=0.5, mask=0.1, draft=0.3)
-    return Recipe(
-        build=partial(flow.Flow, size),
-        size=size,
-        coverage=_COVERAGE,
-        crop=_crop(size),
-        batch=16,
-        learning_rate=3e-4,
-        betas=(0.9, 0.99),
-        phases=(Phase(0.0, losses, WarpSettings(flip=0.0)),),
-        averaging=0.998,
-        warmup=50,
-        decay=True,
-    )
+    return _ours(partial(flow.Flow, size), size, 3e-4, LossSettings(face=0.85, gradient=0.5, mask=0.1, draft=0.3))
 
 
 def _light(size: int, _published: bool) -> Recipe:
+    return _ours(partial(light.Light, size), size, 1e-3, LossSettings(face=0.85, gradient=0.5, mask=0.1))
+
+
+def _ours(build: Callable[[], SwapNetwork], size: int, learning_rate: float, losses: LossSettings) -> Recipe:
+    """What `flow` and `light` have in common."""
     return Recipe(
-        build=partial(light.Light, size),
+        build=build,
         size=size,
         coverage=_COVERAGE,
         crop=_crop(size),
         batch=16,
-        learning_rate=1e-3,
+        learning_rate=learning_rate,
         betas=(0.9, 0.99),
-        phases=(Phase(0.0, LossSettings(face=0.85, gradient=0.5, mask=0.1), WarpSettings(flip=0.0)),),
+        phases=(Phase(0.0, losses, WarpSettings(flip=0.0)),),
         averaging=0.998,
         warmup=50,
         decay=True,

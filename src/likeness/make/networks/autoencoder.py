@@ -1,5 +1,6 @@
 """What all face-swapping autoencoders share: one encoder for both faces, one decoder for each."""
 
+from abc import ABC, abstractmethod
 from typing import Literal, NamedTuple, Self
 
 import torch
@@ -27,16 +28,16 @@ class Decoded(NamedTuple):
         return self.images if self.painted is None else self.painted
 
 
-class SwapNetwork(nn.Module):
+class SwapNetwork(nn.Module, ABC):
     """A network that draws either of two faces; images are float (n, 3, size, size) in [0, 1]."""
 
+    @abstractmethod
     def forward(self, faces_a: Tensor, faces_b: Tensor) -> tuple[Decoded, Decoded]:
         """Rebuild each face as itself, both sides as one batch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def translate(self, faces: Tensor, source: Side, target: Side) -> Decoded:
         """Show ``faces`` of ``source`` with the looks of ``target``."""
-        raise NotImplementedError
 
     def placed_on(self, device: torch.device) -> Self:
         """This network on ``device``, channels last: the layout that convolutions are fastest in."""
@@ -67,9 +68,9 @@ class Autoencoder(SwapNetwork):
         super().__init__()
         self.encoder = encoder
 
+    @abstractmethod
     def decode(self, codes: Tensor, side: Side) -> Decoded:
         """The face of ``side`` that ``codes`` describe."""
-        raise NotImplementedError
 
     def forward(self, faces_a: Tensor, faces_b: Tensor) -> tuple[Decoded, Decoded]:
         """Rebuild each face as itself. Both pass the encoder as one batch, which is the same but faster."""

@@ -234,7 +234,7 @@ class Flow(SwapNetwork):
             [torch.zeros_like(sides[:1]).expand(len(faces_a)), torch.ones_like(sides[:1]).expand(len(faces_b))]
         )
         drawn = self._drawn(faces, sides, of, shown)
-        return _first(drawn, len(faces_a)), _rest(drawn, len(faces_a))
+        return _rows(drawn, slice(len(faces_a))), _rows(drawn, slice(len(faces_a), None))
 
     def translate(self, faces: Tensor, source: Side, target: Side) -> Decoded:
         """Show ``faces`` of ``source`` with the looks of ``target``, from all its references."""
@@ -307,9 +307,6 @@ def _row(side: Side) -> int:
     return 0 if side == "a" else 1
 
 
-def _first(decoded: Decoded, count: int) -> Decoded:
-    return Decoded(*(None if part is None else part[:count] for part in decoded))  # type: ignore[arg-type]
-
-
-def _rest(decoded: Decoded, count: int) -> Decoded:
-    return Decoded(*(None if part is None else part[count:] for part in decoded))  # type: ignore[arg-type]
+def _rows(decoded: Decoded, rows: slice) -> Decoded:
+    """Some of the faces of ``decoded``."""
+    return Decoded(*(None if part is None else part[rows] for part in decoded))  # type: ignore[arg-type]
