@@ -21,6 +21,17 @@ class Figure(BaseModel):
     levels: dict[str, float] = Field(default_factory=dict)
 
 
+class Picture(BaseModel):
+    """A small picture that shows the evidence: JPEG bytes and what is to be seen in it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    jpeg: bytes
+    width: int
+    height: int
+    caption: str
+
+
 class Finding(BaseModel):
     """What one examiner says of one clip, or of one face in it.
 
@@ -39,6 +50,7 @@ class Finding(BaseModel):
     spans: list[tuple[float, float]] = Field(default_factory=list)
     box: tuple[float, float, float, float] | None = None
     figure: Figure | None = None
+    pictures: list[Picture] = Field(default_factory=list)
     details: dict[str, float | str | int | bool | None] = Field(default_factory=dict)
 
 

@@ -8,7 +8,8 @@ import pytest
 from made_faces import FACE_PX, clip_of, face, landmarks_at, skin, softened
 
 from likeness.detect.calibrate import CueCalibration, Feature
-from likeness.detect.cues.seam import Seam, SeamSettings, colour_step, summary
+from likeness.detect.cue import Measurement, measure
+from likeness.detect.cues.seam import Seam, SeamSettings, colour_step
 from likeness.faces.face import Track
 
 LANDMARKS = landmarks_at()
@@ -31,7 +32,9 @@ def examiner() -> Seam:
 
 
 def clip_and_values(path: Path, images: list[np.ndarray]) -> dict[str, float]:
-    return summary(examiner().measure(clip_of(path, images), [TRACK])[1])
+    measured = measure([examiner()], clip_of(path, images), [TRACK])[0][1]
+    assert isinstance(measured, Measurement)
+    return measured.values
 
 
 def test_an_untouched_face_is_as_sharp_as_its_surroundings(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from card import write_card
 from populations import GenuineClip, Part, genuine_clips
 from redraw import recompressed, redrawn
 
-from likeness.detect.calibrate import CUES_FILE, Calibrations, CueCalibration, FitSettings, Measured, fit
+from likeness.detect.calibrate import CUES_FILE, UNCALIBRATED, Calibrations, CueCalibration, FitSettings, Measured, fit
 from likeness.detect.cues.motion import Motion
 from likeness.detect.cues.seam import Seam, summary
 from likeness.errors import MissingDataError
@@ -39,17 +39,6 @@ RECOMPRESSED_QUALITIES = (70,)
 FRAME_SHARE = 0.05  # of genuine moments above what the figures call high
 
 MAIN_FEATURE = {"seam": "softness", "motion": "jitter"}  # the one that is drawn over time
-
-_UNCALIBRATED = CueCalibration(
-    features={},
-    intercept=0,
-    bound=0,
-    share_marked=0,
-    genuine_people=0,
-    genuine_clips=0,
-    synthetic_clips=0,
-    population="",
-)
 
 
 @dataclass(frozen=True)
@@ -147,7 +136,7 @@ def _rows(clip: GenuineClip, kind: str, footage: Clip, track: Track | None) -> l
         )
 
     rows = []
-    seam, motion = Seam(calibration=_UNCALIBRATED), Motion(calibration=_UNCALIBRATED)
+    seam, motion = Seam(calibration=UNCALIBRATED), Motion(calibration=UNCALIBRATED)
     if seam.reason_to_abstain(footage, track) is None:
         measures = seam.measure(footage, [track])[track.id]
         if seam.reason_unmeasurable(measures) is None:

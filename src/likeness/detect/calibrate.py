@@ -65,15 +65,34 @@ class CueCalibration(BaseModel):
     synthetic_clips: int
     population: str
 
+    def rarity(self, name: str, value: float) -> str:
+        """How often genuine reference clips reach ``value`` of the feature ``name``, as "3 of 47 genuine clips"."""
+        feature = self.features.get(name)
+        return "never compared with genuine clips" if feature is None else feature.rarity(value)
+
+    def frame_high(self, name: str) -> float | None:
+        """The value of ``name`` that 1 in 20 genuine moments exceeds, None where that is not known."""
+        feature = self.features.get(name)
+        return None if feature is None else feature.frame_high
+
     def llr(self, values: dict[str, float]) -> float:
         """log10 likelihood ratio of the measured ``values`` (by feature), within ± ``bound``; a missing one says
         nothing.
         """
         log_odds = self.intercept
         for name, value in values.items():
+            if name not in self.features:
+                continue
             log_odds += self.features[name].weight * self.features[name].standardised(value)
         ratio = self.share_marked * np.exp(log_odds) + 1 - self.share_marked
         return float(np.clip(np.log10(ratio), -self.bound, self.bound))
+
+
+UNCALIBRATED = CueCalibration(
+    features={}, intercept=0, bound=0, share_marked=0, genuine_people=0, genuine_clips=0, synthetic_clips=0,
+    population="none",
+)  # fmt: skip
+"""For measuring before anything is calibrated: every likelihood ratio is 1."""
 
 
 class Calibrations(BaseModel):

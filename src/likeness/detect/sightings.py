@@ -1,10 +1,11 @@
 """Meet the tracked faces again in the pixels: stream only the frames an examiner asks for."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from likeness.faces.align import aligned_crop
 from likeness.faces.face import Face
 from likeness.media.clip import Clip, Frame
 
@@ -14,11 +15,19 @@ _SEEK_GAP_S = 2.0  # below this, decoding through a gap costs less than seeking 
 
 @dataclass(frozen=True, eq=False)
 class Sighting:
-    """One tracked face in one decoded frame."""
+    """One tracked face in one decoded frame. Crops of it are made once, however many cues ask for the same one."""
 
     frame: Frame
     track: int
     face: Face
+    _crops: dict[tuple[int, float], np.ndarray] = field(default_factory=dict, init=False, repr=False)
+
+    def crop(self, size: int, coverage: float) -> np.ndarray:
+        """The face upright, uint8 RGB (size, size, 3), of which the face takes ``coverage``; not to be written to."""
+        asked = size, coverage
+        if asked not in self._crops:
+            self._crops[asked] = aligned_crop(self.frame.image, self.face.landmarks, size, coverage)
+        return self._crops[asked]
 
 
 def sightings(clip: Clip, wanted: Sequence[tuple[int, Face]]) -> Iterator[Sighting]:

@@ -1,13 +1,15 @@
 """Is the face sharp in the same way, and of the same colour, as what surrounds it?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from likeness.detect.calibrate import CueCalibration, Feature, shipped
-from likeness.detect.sightings import Sighting, sightings, spans_above, spread
-from likeness.examiner import Examiner, Figure, Finding, abstention
+from likeness.detect.calibrate import CueCalibration
+from likeness.detect.cue import Cue, Measurement
+from likeness.detect.sightings import Sighting, spans_above, spread
+from likeness.examiner import Figure
 from likeness.faces.align import alignment, apply, square_in_crop, warp
 from likeness.faces.face import Face, Track
 from likeness.faces.hull import hull_mask
@@ -58,7 +60,7 @@ class SeamMeasure:
     detail: float
 
 
-class Seam(Examiner):
+class Seam(Cue[SeamMeasure]):
     """A swapped face is drawn at its own resolution and blended in: it can be softer than its surroundings, or of
     another colour.
 
@@ -69,21 +71,13 @@ class Seam(Examiner):
     """
 
     name = "seam"
+    without_faces = "No face was found, so there is no edge to look at."
 
     def __init__(self, settings: SeamSettings | None = None, calibration: CueCalibration | None = None) -> None:
+        super().__init__(calibration)
         self.settings = settings or SeamSettings()
-        self.calibration = calibration or shipped(self.name)
-
-    def examine(self, clip: Clip, tracks: list[Track]) -> list[Finding]:
-        """One finding for each track."""
-        if not tracks:
-            return [abstention(self.name, "No face was found, so there is no edge to look at.")]
-        reasons = {track.id: self.reason_to_abstain(clip, track) for track in tracks}
-        measures = self.measure(clip, [track for track in tracks if not reasons[track.id]])
-        return [self._finding(track.id, reasons[track.id], measures.get(track.id, [])) for track in tracks]
 
     def reason_to_abstain(self, clip: Clip, track: Track) -> str | None:
-        """Why this track cannot be measured, before any frame is decoded; None where it can."""
         if clip.kind != "video":
             return "This examiner is calibrated on moving footage only, so it does not judge a single picture."
         faces = self._usable(track)
@@ -94,53 +88,52 @@ class Seam(Examiner):
             )
         return None
 
-    def measure(self, clip: Clip, tracks: list[Track]) -> dict[int, list[SeamMeasure]]:
-        """Measure each track in at most ``most_frames`` of its frames; by track number."""
-        wanted = [(t.id, face) for t in tracks for face in spread(self._usable(t), self.settings.most_frames)]
-        measures: dict[int, list[SeamMeasure]] = {track.id: [] for track in tracks}
-        for sighting in sightings(clip, wanted):
-            measured = measure_seam(sighting, self.settings)
-            if measured is not None:
-                measures[sighting.track].append(measured)
-        return measures
+    def wants(self, clip: Clip, track: Track) -> list[Face]:
+        return spread(self._usable(track), self.settings.most_frames)
+
+    def note(self, sighting: Sighting) -> SeamMeasure | None:
+        return measure_seam(sighting, self.settings)
+
+    def measure(self, clip: Clip, track: Track, notes: Sequence[SeamMeasure]) -> Measurement | str:
+        if len(notes) < self.settings.least_frames:
+            return "Too little of the face or of its surroundings can be seen to compare how sharp they are."
+        if float(np.median([note.detail for note in notes])) < self.settings.least_detail:
+            return (
+                "Compression or blur has removed fine detail from the whole picture: the face cannot stand out by it."
+            )
+        times = np.array([note.time_s for note in notes])
+        softness = np.array([note.softness for note in notes])
+        high = self.calibration.frame_high("softness")
+        shortest = 2 * float(np.median(np.diff(times)))
+        return Measurement(
+            summary(notes),
+            spans=[] if high is None else spans_above(times, softness, high, shortest),
+            figure=_figure(times, softness, high),
+            details={"frames": len(notes)},
+        )
+
+    def sentence(self, measured: Measurement) -> str:
+        values, calibration = measured.values, self.calibration
+        softness = values["softness"]
+        text = (
+            f"The face is {'softer' if softness > 0 else 'sharper'} than its surroundings by a factor of "
+            f"{2 ** abs(softness):.2f} (as soft or softer: {calibration.rarity('softness', softness)})."
+        )
+        if measured.spans:
+            text += " It stands out " + ", ".join(f"from {a:.1f} to {b:.1f} s" for a, b in measured.spans) + "."
+        if "step" not in values:
+            return text
+        return (
+            f"{text} The forehead above its edge is {values['step']:.1f} Lab units from the cheeks within "
+            f"(as far or farther: {calibration.rarity('step', values['step'])})."
+        )
 
     def _usable(self, track: Track) -> list[Face]:
         settings = self.settings
         return [f for f in track.faces if f.width >= settings.narrowest_px and abs(f.yaw) <= settings.largest_yaw]
 
-    def _finding(self, track: int, reason: str | None, measures: list[SeamMeasure]) -> Finding:
-        reason = reason or self.reason_unmeasurable(measures)
-        if reason:
-            return abstention(self.name, reason, track)
-        values = summary(measures)
-        calibration = self.calibration
-        times = np.array([m.time_s for m in measures])
-        softness = np.array([m.softness for m in measures])
-        high = calibration.features["softness"].frame_high
-        shortest = 2 * float(np.median(np.diff(times)))
-        spans = [] if high is None else spans_above(times, softness, high, shortest)
-        return Finding(
-            examiner=self.name,
-            text=_sentence(values, calibration.features, spans),
-            llr=round(calibration.llr(values), 3),
-            track=track,
-            spans=[(round(start, 3), round(end, 3)) for start, end in spans],
-            figure=_figure(times, softness, high),
-            details={**{name: round(value, 3) for name, value in values.items()}, "frames": len(measures)},
-        )
 
-    def reason_unmeasurable(self, measures: list[SeamMeasure]) -> str | None:
-        """Why the measured frames say nothing; None where they do."""
-        if len(measures) < self.settings.least_frames:
-            return "Too little of the face or of its surroundings can be seen to compare how sharp they are."
-        if float(np.median([m.detail for m in measures])) < self.settings.least_detail:
-            return (
-                "Compression or blur has removed fine detail from the whole picture: the face cannot stand out by it."
-            )
-        return None
-
-
-def summary(measures: list[SeamMeasure]) -> dict[str, float]:
+def summary(measures: Sequence[SeamMeasure]) -> dict[str, float]:
     """The features of one track: the median softness and, where skin lies outside often enough, the median step."""
     values = {"softness": float(np.median([m.softness for m in measures]))}
     steps = [m.step for m in measures if m.step is not None]
@@ -223,22 +216,6 @@ def _around(image: np.ndarray, face: Face, margin: float) -> tuple[np.ndarray, n
     x0, y0 = (max(int(v - margin), 0) for v in face.box[:2])
     x1, y1 = min(int(face.box[2] + margin), width), min(int(face.box[3] + margin), height)
     return np.ascontiguousarray(image[y0:y1, x0:x1]), face.landmarks - np.array([x0, y0], np.float32)
-
-
-def _sentence(values: dict[str, float], features: dict[str, Feature], spans: list[tuple[float, float]]) -> str:
-    softness = values["softness"]
-    text = (
-        f"The face is {'softer' if softness > 0 else 'sharper'} than its surroundings by a factor of "
-        f"{2 ** abs(softness):.2f} (as soft or softer: {features['softness'].rarity(softness)})."
-    )
-    if spans:
-        text += " It stands out " + ", ".join(f"from {start:.1f} to {end:.1f} s" for start, end in spans) + "."
-    if "step" not in values:
-        return text
-    return (
-        f"{text} The forehead above its edge is {values['step']:.1f} Lab units from the cheeks within "
-        f"(as far or farther: {features['step'].rarity(values['step'])})."
-    )
 
 
 def _figure(times: np.ndarray, softness: np.ndarray, high: float | None) -> Figure:
