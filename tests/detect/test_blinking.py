@@ -141,3 +141,9 @@ def test_evidence_is_finite_and_a_usual_rate_says_almost_nothing(blinks: int, se
 @given(st.floats(6, 600), st.floats(1.01, 4))
 def test_the_longer_no_blink_comes_the_more_it_says(seconds: float, longer: float) -> None:
     assert count_evidence(0, seconds * longer, SETTINGS) > count_evidence(0, seconds, SETTINGS)
+
+
+def test_a_long_clip_asks_for_a_minute_of_pixels() -> None:
+    track = Track(1, [face(landmarks_at(), i) for i in range(3000)])
+    wanted = Blinking().wants(video(), track)
+    assert 50 < wanted[-1].time_s - wanted[0].time_s <= 60

@@ -7,6 +7,7 @@ import pytest
 from made_faces import clip_of, face, landmarks_at, moving_track, skin, softened, video
 
 from likeness.detect.calibrate import CueCalibration, Feature
+from likeness.detect.cue import Measurement, measure
 from likeness.detect.cues.motion import Motion, head_speed, tremble
 from likeness.faces.face import Track
 
@@ -50,10 +51,11 @@ def test_trembling_features_stand_out(pixels: float) -> None:
 
 def test_flicker_of_the_face_is_told_from_that_of_the_lamp(tmp_path: Path) -> None:
     track = moving_track(FRAMES)
-    steady, flickering = (
-        examiner().measure(footage(tmp_path / f"{i}.mkv", level), [track])[1].values["flicker"]
+    measured = [
+        measure([examiner()], footage(tmp_path / f"{i}.mkv", level), [track])[0][1]
         for i, level in enumerate((0.0, 3.0))
-    )
+    ]
+    steady, flickering = (m.values["flicker"] for m in measured if isinstance(m, Measurement))
     assert abs(steady) < 0.5
     assert flickering > steady + 0.5
 
@@ -91,3 +93,12 @@ def test_speed_is_in_eye_distances_a_second() -> None:
     eye = face(landmarks_at(), 0).eye_distance
     faces = [face(landmarks_at(60 + i * eye / 25), i) for i in range(25)]
     assert head_speed(faces) == pytest.approx(1.0, rel=1e-3)
+
+
+def test_a_long_clip_asks_for_few_seconds_of_pixels() -> None:
+    wanted = examiner().wants(video(), moving_track(1500))
+    assert 0 < wanted[-1].time_s - wanted[0].time_s <= 4.0
+
+
+def test_a_picture_shows_no_motion() -> None:
+    assert "picture" in (examiner().examine(video("picture"), [moving_track(1)])[0].abstained or "")

@@ -1,14 +1,17 @@
 """How often, and for how long, the eyes close."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import median_filter
 from scipy.special import gammaln
 
-from likeness.detect.eye_patches import eye_change
-from likeness.detect.sightings import frame_interval
-from likeness.examiner import Examiner, Figure, Finding, abstention
+from likeness.detect.calibrate import UNCALIBRATED
+from likeness.detect.cue import Cue, Measurement
+from likeness.detect.eye_patches import EyePatches, eye_change, eye_patches
+from likeness.detect.sightings import Sighting, frame_interval
+from likeness.examiner import Figure
 from likeness.faces.face import LEFT_EYE, RIGHT_EYE, Face, Track
 from likeness.media.clip import Clip
 
@@ -45,6 +48,7 @@ class BlinkingSettings:
     usual_rate: tuple[float, float] = (10.0, 30.0)
     usual_duration_s: tuple[float, float] = (0.1, 0.4)
     bound: float = 0.7
+    longest_pixels_s: float = 60.0  # the eyes' pixels are followed over this long: decoding is what costs
 
 
 @dataclass(frozen=True)
@@ -79,54 +83,54 @@ class EyeCurve:
         return max(settings.least_depth, settings.depth_in_noise * self.noise)
 
 
-class Blinking(Examiner):
+class Blinking(Cue[EyePatches]):
     """People blink 10–30 times a minute for 0.1–0.4 s; early deepfakes hardly blink (seed 004; Li et al. 2018).
 
     A blink counts where the eye aspect ratio dips or, since landmarks trained on few closed eyes may miss it, where the
-    pixels of both eyes change as briefly. Abstains on clips under 6 s, under 12 frames a second, on faces narrower than
-    60 px, where the eye aspect ratio is noise, and where the eyes were out of sight too often. A swap that repeats the
-    blinks of the person underneath cannot be told this way, so a usual rate of blinking says almost nothing.
+    pixels of both eyes change as briefly; the pixels are followed for a minute from the middle of a track. The evidence
+    is a count against published rates (`count_evidence`), so it needs no calibration. Abstains on clips under 6 s,
+    under 12 frames a second, on faces narrower than 60 px, where the eye aspect ratio is noise, and where the eyes were
+    out of sight too often. A swap that repeats the blinks of the person underneath cannot be told this way, so a usual
+    rate of blinking says almost nothing.
     """
 
     name = "blinking"
+    without_faces = "No face was found, so there are no eyes to watch."
 
     def __init__(self, settings: BlinkingSettings | None = None) -> None:
+        super().__init__(UNCALIBRATED)
         self.settings = settings or BlinkingSettings()
 
-    def examine(self, clip: Clip, tracks: list[Track]) -> list[Finding]:
-        """One finding for each track."""
-        if not tracks:
-            return [abstention(self.name, "No face was found, so there are no eyes to watch.")]
+    def reason_to_abstain(self, clip: Clip, track: Track) -> str | None:
         if clip.kind != "video":
-            return [abstention(self.name, "A single picture shows no blinking.", track.id) for track in tracks]
-        return [self._examine_track(clip, track) for track in tracks]
+            return "A single picture shows no blinking."
+        reason = self._out_of_range(track)
+        if reason is None and self._curve(track).threshold(self.settings) > self.settings.deepest_threshold:
+            return "The eyelids cannot be followed closely enough here to count blinks."
+        return reason
 
-    def _examine_track(self, clip: Clip, track: Track) -> Finding:
-        reason = self._reason_to_abstain(track)
-        if reason:
-            return abstention(self.name, reason, track.id)
-        readable = [face for face in track.faces if abs(face.yaw) <= self.settings.largest_yaw]
-        curve = eye_curve(readable, self.settings)
-        if curve.threshold(self.settings) > self.settings.deepest_threshold:
-            return abstention(
-                self.name, "The eyelids cannot be followed closely enough here to count blinks.", track.id
-            )
-        by_lids = find_blinks(curve, self.settings)
-        change = eye_change(clip, readable)
-        by_pixels = brief_changes(curve.times_s, change, self.settings)
+    def wants(self, clip: Clip, track: Track) -> list[Face]:
+        readable = self._readable(track)
+        centre, half = (readable[0].time_s + readable[-1].time_s) / 2, self.settings.longest_pixels_s / 2
+        return [face for face in readable if abs(face.time_s - centre) <= half]
+
+    def note(self, sighting: Sighting) -> EyePatches:
+        return eye_patches(sighting)
+
+    def measure(self, clip: Clip, track: Track, notes: Sequence[EyePatches]) -> Measurement:
+        settings, curve, interval_s = self.settings, self._curve(track), frame_interval(track.faces)
+        by_lids = find_blinks(curve, settings)
+        times, change = np.array([note.time_s for note in notes]), eye_change(notes, interval_s)
+        by_pixels = brief_changes(times, change, settings)
         blinks = either(by_lids, by_pixels)
-        seconds = len(readable) * frame_interval(track.faces)
-        llr = count_evidence(len(blinks), seconds, self.settings)
-        return Finding(
-            examiner=self.name,
-            text=_sentence(blinks, seconds, self.settings),
-            llr=round(float(np.clip(llr, -self.settings.bound, self.settings.bound)), 3),
-            track=track.id,
-            spans=[(round(blink.start_s, 3), round(blink.end_s, 3)) for blink in blinks],
+        seconds = len(curve.times_s) * interval_s
+        return Measurement(
+            {"scarcity": count_evidence(len(blinks), seconds, settings)},
+            spans=[(blink.start_s, blink.end_s) for blink in blinks],
             figure=(
-                _openness_figure(curve, self.settings)
+                _openness_figure(curve, settings)
                 if len(blinks) == len(by_lids)
-                else _change_figure(curve.times_s, change, self.settings)
+                else _change_figure(times, change, settings)
             ),
             details={
                 "blinks": len(blinks),
@@ -137,7 +141,20 @@ class Blinking(Examiner):
             },
         )
 
-    def _reason_to_abstain(self, track: Track) -> str | None:
+    def sentence(self, measured: Measurement) -> str:
+        durations = [end - start for start, end in measured.spans]
+        return _sentence(durations, float(measured.details["seconds_watched"] or 0), self.settings)
+
+    def llr(self, measured: Measurement) -> float:
+        return float(np.clip(measured.values["scarcity"], -self.settings.bound, self.settings.bound))
+
+    def _readable(self, track: Track) -> list[Face]:
+        return [face for face in track.faces if abs(face.yaw) <= self.settings.largest_yaw]
+
+    def _curve(self, track: Track) -> EyeCurve:
+        return eye_curve(self._readable(track), self.settings)
+
+    def _out_of_range(self, track: Track) -> str | None:
         settings, faces = self.settings, track.faces
         start_s, end_s = track.span_s
         interval_s = frame_interval(faces)
@@ -280,21 +297,21 @@ def _crossing(times_s: np.ndarray, heights: np.ndarray, top: int, level: float, 
     return float(times_s[i - step] + share * (times_s[i] - times_s[i - step])), i
 
 
-def _sentence(blinks: list[Blink], seconds: float, settings: BlinkingSettings) -> str:
+def _sentence(durations: Sequence[float], seconds: float, settings: BlinkingSettings) -> str:
     low, high = settings.usual_rate
     usual = f"people blink {low:.0f} to {high:.0f} times a minute"
-    if not blinks:
+    if not durations:
         return f"No blink in {seconds:.1f} s; {usual}."
-    rate = 60 * len(blinks) / seconds
-    duration = float(np.median([blink.duration_s for blink in blinks]))
+    rate = 60 * len(durations) / seconds
+    duration = float(np.median(durations))
     shortest, longest = settings.usual_duration_s
-    count = "once" if len(blinks) == 1 else f"{len(blinks)} times"
+    count = "once" if len(durations) == 1 else f"{len(durations)} times"
     usual_length = (
         "as is usual" if shortest <= duration <= longest else f"people take {shortest:.1f} to {longest:.1f} s"
     )
     return (
         f"The eyes blink {count} in {seconds:.1f} s ({rate:.0f} a minute; {usual}), "
-        f"for {duration:.2f} s {'each ' if len(blinks) > 1 else ''}({usual_length})."
+        f"for {duration:.2f} s {'each ' if len(durations) > 1 else ''}({usual_length})."
     )
 
 
