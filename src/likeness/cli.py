@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from likeness import __version__, cli_bench, cli_consent, cli_identity, cli_portrait, cli_prove, cli_swap, cli_train
+from likeness import (
+    __version__,
+    cli_bench,
+    cli_consent,
+    cli_fit,
+    cli_identity,
+    cli_portrait,
+    cli_prove,
+    cli_swap,
+    cli_train,
+)
 from likeness.cli_train import EXIT_INTERRUPTED
 from likeness.errors import BadMediaError, ConsentError, LikenessError
 
@@ -156,6 +166,7 @@ def _print_verdict(report: "Report") -> None:
 
 
 app.command()(cli_train.train)
+app.command()(cli_fit.fit)
 app.command()(cli_swap.swap)
 app.command()(cli_identity.sign)
 app.command()(cli_prove.mark)
