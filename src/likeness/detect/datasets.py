@@ -62,7 +62,7 @@ class SplitSettings:
 
     validate: float = 0.15
     test: float = 0.15
-    largest_group: float = 0.15
+    largest_group: float = 0.4
     official: bool = True
     seed: int = 0
 
