@@ -43,7 +43,8 @@ class NoiseSettings:
     like_grey: float = 20.0  # grey levels within which noise depends little on brightness
     like_texture: float = 0.5  # log2 within which two patches count as equally structured
     least_matches: int = 3
-    least_patches: int = 12  # of the face must find their like outside
+    least_patches: int = 12  # of the face must find their like outside, in all frames of a clip together
+    least_in_picture: int = 3
     least_noise: float = 0.4  # grey levels in the surroundings: rounding to 8 bits alone leaves 0.29
     least_followed: int = 40  # patches from frame to frame, on each side
     most_followed: int = 10  # pairs of frames: enough patches for a median, and following them takes time
@@ -122,7 +123,7 @@ class Noise(Cue[NoisePatches]):
         table = patch_table(notes, settings)
         differences = matched_differences(table, settings)
         compared = np.isfinite(differences)
-        if compared.sum() < settings.least_patches:
+        if compared.sum() < (settings.least_in_picture if clip.kind == "picture" else settings.least_patches):
             return "Nothing smooth around the face is as bright as the face, so their noise cannot be compared."
         around = np.exp2(differences[compared]) * (table.residual[compared] + _FLOOR) - _FLOOR
         noise = float(np.median(around))
