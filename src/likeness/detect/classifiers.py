@@ -31,6 +31,7 @@ from likeness.files import atomic_write
 Kind = Literal["svm", "mlp"]
 
 _FARTHEST = 4.0  # standard deviations
+_SILENT = 1e12  # the scale of a feature that did not vary in training
 _NOTES = "notes"  # the entry of a file that holds JSON
 
 
@@ -60,7 +61,8 @@ class Standardise:
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
         """(n, features), NaN where unknown, to the same without NaN, within ± 4 standard deviations."""
         known = np.where(np.isfinite(vectors), vectors, self.median)
-        return np.clip((known - self.mean) / self.scale, -_FARTHEST, _FARTHEST)
+        with np.errstate(over="ignore"):  # what is infinitely far is limited all the same
+            return np.clip((known - self.mean) / self.scale, -_FARTHEST, _FARTHEST)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,10 +149,11 @@ def fit_classifier(
         unseen = cross_val_predict(best, rows, truth, groups=group, cv=divide, method=method)
     decisions = unseen if kind == "svm" else _log_odds(unseen[:, 1])
     scaling = LogisticRegression(class_weight="balanced").fit(decisions[:, None], truth)
+    standardise, decide = exported(best)
     return Classifier(
         names=tuple(names),
-        standardise=Standardise(best["complete"].statistics_, best["standardise"].mean_, best["standardise"].scale_),
-        decide=_exported(best["classify"]),
+        standardise=standardise,
+        decide=decide,
         platt=(max(float(scaling.coef_[0, 0]), 0.0), float(scaling.intercept_[0])),
         figures={
             "rows": len(rows),
@@ -227,7 +230,7 @@ def _pipeline(kind: Kind, features: int, settings: ClassifierSettings) -> tuple[
     else:
         classify = MLPClassifier(solver="lbfgs", max_iter=settings.steps, random_state=settings.seed)
         choices = {
-            "classify__hidden_layer_sizes": [(width,) for width in settings.widths],
+            "classify__hidden_layer_sizes": list(settings.widths),
             "classify__alpha": list(settings.decays),
         }
     steps = [
@@ -239,12 +242,18 @@ def _pipeline(kind: Kind, features: int, settings: ClassifierSettings) -> tuple[
     return Pipeline(steps), choices
 
 
-def _exported(fitted: SVC | MLPClassifier) -> Svm | Mlp:
-    """What ``fitted`` has learnt, as numbers."""
+def exported(pipeline: Pipeline) -> tuple[Standardise, Svm | Mlp]:
+    """What a fitted pipeline has learnt, as numbers."""
+    scaler, fitted = pipeline["standardise"], pipeline["classify"]
+    # scikit-learn gives what never varied the scale 1, so that any value of it that comes later would count.
+    constant = np.sqrt(scaler.var_) <= 1e-9 * (1 + np.abs(scaler.mean_))
+    scale = np.where(constant, _SILENT, scaler.scale_)
+    standardise = Standardise(pipeline["complete"].statistics_, scaler.mean_, scale)
     if isinstance(fitted, SVC):
-        return Svm(fitted.support_vectors_, fitted.dual_coef_[0], float(fitted.intercept_[0]), float(fitted.gamma))
+        intercept, gamma = float(fitted.intercept_[0]), float(fitted.gamma)
+        return standardise, Svm(fitted.support_vectors_, fitted.dual_coef_[0], intercept, gamma)
     (hidden, out), (hidden_bias, out_bias) = fitted.coefs_, fitted.intercepts_
-    return Mlp(hidden, hidden_bias, out[:, 0], float(out_bias[0]))
+    return standardise, Mlp(hidden, hidden_bias, out[:, 0], float(out_bias[0]))
 
 
 def _log_odds(probability: np.ndarray) -> np.ndarray:
