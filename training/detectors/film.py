@@ -5,8 +5,8 @@
 Two people give the same performance in the same scene, in two short bursts of consecutive frames. Each is genuine
 footage; one's face laid into the other's picture is a swap by a decoder without any error, which the recipes of
 `material.py` then spoil as decoders do. Each pair is one file, PAIR.npz: `images` uint8 (2 people, bursts, frames,
-288, 288, 3) RGB, `landmarks` float32 (2, bursts, frames, 68, 2) in pixels, `people` int64 (2,) their seeds. None of them
-is in the cast or in any other recipe. Finished pairs are skipped.
+288, 288, 3) RGB, `landmarks` float32 (2, bursts, frames, 68, 2) in pixels, `people` int64 (2,) their seeds. Nobody of
+them is in the cast or in another recipe. Finished pairs are skipped.
 """
 
 import argparse
