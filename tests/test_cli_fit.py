@@ -66,10 +66,10 @@ def test_handmade_from_pictures_to_a_model(fit: Fit, data: Path, tmp_path: Path)
     [
         (("handmade", "{tmp}/none"), "no folder"),
         (("handmade", "{tmp}"), "no layout"),
-        (("handmade", "{data}", "--size", "128"), "--size is for networks"),
+        (("handmade", "{data}", "--pretrained", "weights.npz"), "--pretrained is for networks"),
         (("handmade", "{data}", "--backbone", "mobilenet"), "--backbone is for networks"),
         (("handmade", "{data}", "--minutes", "0"), "--minutes"),
-        (("handmade", "{data}", "--threads", "0"), "--threads"),
+        (("frames", "{data}", "--threads", "0"), "--threads"),
     ],
 )
 def test_bad_input_is_one_line(fit: Fit, data: Path, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
