@@ -2,8 +2,8 @@
 
     python -m training.detectors.export RUN MATERIAL -o src/likeness/weights
 
-RUN has the folders frames, pairs, recurrent and temporal of `train.py`. The backbones are quantised after training, each
-channel by itself, with ranges seen on training crops (Jacob et al. 2018); what that costs is printed as AUC on the
+RUN has the folders frames, pairs, recurrent and temporal of `train.py`. The backbones are quantised after training,
+each channel by itself, with ranges seen on training crops (Jacob et al. 2018); what that costs is printed as AUC on the
 validation people, before and after. Where it costs more than a hundredth, half precision is shipped.
 """
 
@@ -21,7 +21,10 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from likeness.detect.networks.examples import Example
+from likeness.detect.networks.frames import FrameNetwork
 from likeness.detect.networks.inputs import CROP, SEQUENCE
+from likeness.detect.networks.pairs import PairNetwork
+from likeness.detect.networks.sequences import SequenceNetwork
 from likeness.detect.networks.shipped import FILES, ShippedNetworks
 from likeness.detect.networks.stored import load
 from likeness.detect.networks.training import predict
@@ -33,7 +36,7 @@ _INPUTS = {"frames": ("pictures",), "pairs": ("before", "after")}
 
 
 class _FrameExport(nn.Module):
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: FrameNetwork) -> None:
         super().__init__()
         self.network = network
 
@@ -42,9 +45,21 @@ class _FrameExport(nn.Module):
         return seen.where, seen.maps
 
 
-class _PairExport(_FrameExport):
-    def forward(self, before: Tensor, after: Tensor) -> Tensor:  # type: ignore[override]
-        return self.network.see(before, after).where  # type: ignore[no-any-return]
+class _PairExport(nn.Module):
+    def __init__(self, network: PairNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, before: Tensor, after: Tensor) -> Tensor:
+        return self.network.see(before, after).where
+
+
+def _wrapped(network: nn.Module) -> nn.Module:
+    """``network`` with the outputs that are shipped."""
+    if isinstance(network, FrameNetwork):
+        return _FrameExport(network).eval()
+    assert isinstance(network, PairNetwork)
+    return _PairExport(network).eval()
 
 
 class _Crops(CalibrationDataReader):
@@ -66,14 +81,13 @@ class _Crops(CalibrationDataReader):
 def export_backbone(kind: str, run: Path, rows: list[Example], out: Path) -> None:
     """Write the frame or pair network, in int8 and in half precision: OUT.int8 and OUT.half."""
     network, _ = load(run / kind)
-    wrapped = (_FrameExport if kind == "frames" else _PairExport)(network).eval()
     example = tuple(torch.randn(1, 3, CROP, CROP) for _ in _INPUTS[kind])
     outputs = ["where", "maps"] if kind == "frames" else ["where"]
     with tempfile.TemporaryDirectory() as temporary:
         plain, ready = Path(temporary) / "plain.onnx", Path(temporary) / "ready.onnx"
         batch = torch.export.Dim("batch")
         torch.onnx.export(
-            wrapped, example, plain, input_names=list(_INPUTS[kind]), output_names=outputs, dynamo=True,
+            _wrapped(network), example, plain, input_names=list(_INPUTS[kind]), output_names=outputs, dynamo=True,
             external_data=False, dynamic_shapes=tuple({0: batch} for _ in example),
         )  # fmt: skip
         quant_pre_process(plain, ready, skip_symbolic_shape=True)
@@ -87,6 +101,7 @@ def export_backbone(kind: str, run: Path, rows: list[Example], out: Path) -> Non
 def export_head(kind: str, run: Path, channels: int, out: Path) -> None:
     """Write the head of a sequence network in half precision."""
     network, _ = load(run / kind)
+    assert isinstance(network, SequenceNetwork)
     with tempfile.TemporaryDirectory() as temporary:
         plain = Path(temporary) / "plain.onnx"
         torch.onnx.export(
@@ -120,8 +135,8 @@ def main() -> None:
         _choose(kind, options, validation)
     networks = ShippedNetworks(options.out)
     for kind in ("recurrent", "temporal"):
-        network, _ = load(options.run / kind)
-        before = roc_auc_score([row.synthetic for row in validation], predict(network, kind, validation))
+        network, config = load(options.run / kind)
+        before = roc_auc_score([row.synthetic for row in validation], predict(network, config.kind, validation))
         print(f"{kind}: AUC {before:.4f} in PyTorch, {auc_of(networks, kind, validation):.4f} as shipped", flush=True)
 
 

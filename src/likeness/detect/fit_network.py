@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from likeness.detect.networks.inputs import COVERAGE, CROP, SEQUENCE
 from likeness.detect.networks.sequences import SequenceNetwork
 from likeness.detect.networks.stored import NetworkConfig, NetworkKind, build, load
 from likeness.detect.networks.training import TrainSettings, predict, train
+from likeness.detect.sightings import runs
 from likeness.errors import BadMediaError, MissingDataError, ModelError
 from likeness.faces.align import alignment, apply, invert, square_in_crop, warp
-from likeness.faces.face import Face
 from likeness.faces.faceset import FaceSet
 from likeness.faces.tracker import track_faces
 from likeness.files import atomic_write, write_text
@@ -102,7 +101,7 @@ def _of_clip(path: Path, bursts: int) -> Iterator[np.ndarray]:
     track = max(track_faces(clip), key=lambda one: len(one.faces), default=None)
     if track is None:
         return
-    chosen = runs(track.faces, bursts)
+    chosen = runs(track.faces, bursts, SEQUENCE)
     wanted = {face.frame: face for run in chosen for face in run}
     crops = {
         frame.index: warp(frame.image, alignment(wanted[frame.index].landmarks, CROP, COVERAGE), CROP)
@@ -112,21 +111,6 @@ def _of_clip(path: Path, bursts: int) -> Iterator[np.ndarray]:
     for run in chosen:
         if all(face.frame in crops for face in run):
             yield _filled([crops[face.frame] for face in run])
-
-
-def runs(faces: Sequence[Face], count: int) -> list[list[Face]]:
-    """At most ``count`` runs of `SEQUENCE` consecutive ``faces``, evenly spread; what is shorter is one run."""
-    unbroken = [
-        [face for _, face in group]
-        for _, group in groupby(enumerate(faces), key=lambda pair: pair[1].frame - pair[0])
-    ]  # fmt: skip
-    starts = [
-        piece[start : start + SEQUENCE] for piece in unbroken for start in range(max(len(piece) - SEQUENCE + 1, 1))
-    ]
-    whole = [run for run in starts if len(run) == SEQUENCE] or starts[:1]
-    if len(whole) <= count:
-        return whole
-    return [whole[i] for i in np.linspace(0, len(whole) - 1, count).round().astype(int)]
 
 
 def _of_face_set(folder: Path, bursts: int) -> Iterator[np.ndarray]:

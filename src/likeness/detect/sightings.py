@@ -1,7 +1,9 @@
 """Meet the tracked faces again in the pixels: stream only the frames an examiner asks for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -9,25 +11,33 @@ from likeness.faces.align import aligned_crop
 from likeness.faces.face import Face
 from likeness.media.clip import Clip, Frame
 
+Made = TypeVar("Made")
+
 _SAME_TIME_S = 1e-3  # the same frame decoded twice has the same time, up to the rounding of a seek
 _SEEK_GAP_S = 2.0  # below this, decoding through a gap costs less than seeking over it
 
 
 @dataclass(frozen=True, eq=False)
 class Sighting:
-    """One tracked face in one decoded frame. Crops of it are made once, however many cues ask for the same one."""
+    """One tracked face in one decoded frame. What several cues need of it is made once."""
 
     frame: Frame
     track: int
     face: Face
-    _crops: dict[tuple[int, float], np.ndarray] = field(default_factory=dict, init=False, repr=False)
+    _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What ``make`` makes of this sighting, made once for all cues that ask by the same ``key``."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: Made = self._made[key]
+        return made
 
     def crop(self, size: int, coverage: float) -> np.ndarray:
         """The face upright, uint8 RGB (size, size, 3), of which the face takes ``coverage``; not to be written to."""
-        asked = size, coverage
-        if asked not in self._crops:
-            self._crops[asked] = aligned_crop(self.frame.image, self.face.landmarks, size, coverage)
-        return self._crops[asked]
+        return self.once(
+            ("crop", size, coverage), lambda: aligned_crop(self.frame.image, self.face.landmarks, size, coverage)
+        )
 
 
 def sightings(clip: Clip, wanted: Sequence[tuple[int, Face]]) -> Iterator[Sighting]:
@@ -50,6 +60,24 @@ def spread(faces: Sequence[Face], count: int) -> list[Face]:
     if len(faces) <= count:
         return list(faces)
     return [faces[i] for i in np.linspace(0, len(faces) - 1, count).round().astype(int)]
+
+
+def runs(faces: Sequence[Face], count: int, length: int) -> list[list[Face]]:
+    """At most ``count`` runs of ``length`` consecutive frames of a track, evenly spread over it; where no ``length``
+    frames follow each other, its first frames, as one shorter run.
+    """
+    if not faces:
+        return []
+    pieces = [
+        [face for _, face in group]
+        for _, group in groupby(enumerate(faces), key=lambda pair: pair[1].frame - pair[0])
+    ]  # fmt: skip
+    whole = [piece[start : start + length] for piece in pieces for start in range(len(piece) - length + 1)]
+    if not whole:
+        return [max(pieces, key=len)]
+    if len(whole) <= count:
+        return whole[::length]
+    return [whole[i] for i in np.linspace(0, len(whole) - 1, count).round().astype(int)]
 
 
 def consecutive(faces: Sequence[Face], longest_gap_s: float) -> list[list[Face]]:

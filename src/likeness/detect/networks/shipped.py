@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ class ShippedNetworks:
     def see_pair(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """Of two consecutive crops, the parts of their logit (h, w)."""
         (where,) = self._pairs.run(["where"], {"before": _shown(before), "after": _shown(after)})
-        return np.asarray(where)[0]  # type: ignore[no-any-return]
+        return np.asarray(where)[0]
 
     def read(self, reading: str, maps: np.ndarray) -> float:
         """The logit of maps (SEQUENCE, c, h, w) of consecutive frames by the head ``reading``."""
@@ -49,7 +50,7 @@ class ShippedNetworks:
         if kind == "frames":
             return float(np.mean([self.see_frame(crop)[0].mean() for crop in crops]))
         if kind == "pairs":
-            return float(np.mean([self.see_pair(*pair).mean() for pair in zip(crops, crops[1:], strict=False)]))
+            return float(np.mean([self.see_pair(*pair).mean() for pair in pairwise(crops)]))
         return self.read(kind, np.stack([self.see_frame(crop)[1] for crop in crops[:SEQUENCE]]))
 
     @cached_property
