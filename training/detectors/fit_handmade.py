@@ -38,7 +38,7 @@ def card(weights: Path, samples: Sequence[Sample], report: Mapping[str, Any]) ->
         f"# {WEIGHTS_FILE}",
         "",
         f"SVM (Gaussian kernel) and MLP (one hidden layer) on {len(PICTURE_NAMES)} hand-made features of a picture and "
-        f"{len(CLIP_NAMES)} of a clip (`detect/features.py`), as plain numbers; `detect/classifiers.py` evaluates them.",
+        f"{len(CLIP_NAMES)} of a clip (`detect/features.py`), stored as numbers (`detect/classifiers.py`).",
         "",
         f"SHA-256 `{sha256_of(weights)}`, {weights.stat().st_size:,} bytes.",
         "",
