@@ -209,6 +209,16 @@ def test_shares_come_out_right() -> None:
     assert split(swapped_pairs(100), SplitSettings(seed=1)).test != parts.test
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_large_group_is_for_training(seed: int) -> None:
+    actors = [f"a{i}" for i in range(10)]
+    acted = [Sample(Path(f"{p}{q}.mp4"), True, (p, q), f"{p}{q}", "") for p in actors for q in actors if p < q]
+    filmed = [Sample(Path(f"{p}.mp4"), False, (p,), p, "") for p in actors]
+    parts = split([*swapped_pairs(34), *acted, *filmed], SplitSettings(seed=seed))
+    assert len(parts.validate) == pytest.approx(0.15 * 157, abs=3)
+    assert set(acted) <= set(parts.train)
+
+
 def test_few_people_still_reach_every_part() -> None:
     parts = split(swapped_pairs(3))
     assert all(len({s.synthetic for s in side}) == 2 for side in (parts.train, parts.validate, parts.test))

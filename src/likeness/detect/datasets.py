@@ -410,15 +410,20 @@ def _units(
 
 
 def _filled(ordered: list[tuple[list[Node], int]], settings: SplitSettings) -> dict[Part, list[list[Node]]]:
-    """Deal weighed units in their order: validation first, then test, all others for training."""
+    """Deal weighed units in their order: validation first, then test, all others for training.
+
+    What would overfill a small part by itself is passed over as long as there is anything else."""
     total = sum(weight for _, weight in ordered)
     filled: dict[Part, list[list[Node]]] = {part: [] for part in get_args(Part)}
     rest = list(ordered)
     shares: tuple[tuple[Part, float], ...] = (("validate", settings.validate), ("test", settings.test))
     for part, share in shares:
         weight = 0
-        while share > 0 and len(rest) > 1 and (not filled[part] or weight + rest[0][1] / 2 <= share * total):
-            unit, own = rest.pop(0)
+        while share > 0 and len(rest) > 1:
+            place = next((i for i, (_, own) in enumerate(rest) if own <= 2 * share * total), 0)
+            if filled[part] and weight + rest[place][1] / 2 > share * total:
+                break
+            unit, own = rest.pop(place)
             filled[part].append(unit)
             weight += own
     filled["train"] = [unit for unit, _ in rest]
