@@ -115,6 +115,12 @@ def test_check_prints_one_json_object_a_file(likeness: Likeness, tmp_path: Path,
     assert (tmp_path / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
 
 
+def test_check_writes_a_pdf_where_one_is_asked_for(likeness: Likeness, tmp_path: Path, faceless: Path) -> None:
+    run = likeness("check", faceless, "-o", tmp_path / "report.PDF")
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "report.PDF").read_bytes().startswith(b"%PDF-")
+
+
 def test_check_never_overwrites_the_evidence(likeness: Likeness, faceless: Path) -> None:
     before = faceless.read_bytes()
     for option in ("-o", "--json"):

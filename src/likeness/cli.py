@@ -117,11 +117,10 @@ def extract(
 @app.command()
 def check(
     files: Annotated[list[Path], typer.Argument(help="Videos, pictures or sounds.")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the report here (HTML).")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the report here: HTML, or PDF for .pdf.")] = None,
     json_output: Annotated[Path | None, typer.Option("--json", help="Write JSON here; - prints it.")] = None,
 ) -> None:
     """Is this manipulated? Looks at credentials, marks, blinking, seams and motion; says what cannot be said."""
-    from likeness.check.html import write_html
     from likeness.files import check_output, write_text
 
     to_stdout = str(json_output) == "-"
@@ -130,7 +129,7 @@ def check(
             check_output(target, files)
     reports, complaints = _check_all(files)
     if output is not None and reports:
-        write_html(reports, output)
+        _write_report(reports, output)
     lines = "".join(json.dumps(report.record(), ensure_ascii=False) + "\n" for report in reports)
     if to_stdout:
         sys.stdout.write(lines)
@@ -143,6 +142,17 @@ def check(
             say.print(f"Report: {output}")
     if complaints:
         raise LikenessError("\nlikeness: ".join(complaints))
+
+
+def _write_report(reports: list["Report"], output: Path) -> None:
+    if output.suffix.lower() == ".pdf":
+        from likeness.check.pdf import write_pdf
+
+        write_pdf(reports, output)
+        return
+    from likeness.check.html import write_html
+
+    write_html(reports, output)
 
 
 def _check_all(files: list[Path]) -> tuple[list["Report"], list[str]]:

@@ -11,8 +11,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likeness.check.examine import EXAMINERS, CheckSettings, check_file, examine, prominent, spans_to_examine, watch
-from likeness.errors import BadMediaError
+from likeness.check.examine import (
+    EXAMINERS,
+    CheckSettings,
+    build,
+    check_file,
+    examine,
+    look_in_range,
+    prominent,
+    spans_to_examine,
+    watch,
+)
+from likeness.detect.calibrate import UNCALIBRATED
+from likeness.detect.cue import Cue
+from likeness.detect.cues import CUES
+from likeness.detect.cues.seam import Seam
+from likeness.errors import BadMediaError, ModelError
 from likeness.examiner import Examiner, Finding
 from likeness.faces.face import Face, Track
 from likeness.footage import footage
@@ -74,9 +88,12 @@ def test_the_shipped_actor_is_followed_and_examined() -> None:
     assert sum(end - start for start, end in face.spans) > 0.9 * report.duration_s
     assert all(view.boxes for view in report.views)
     said = {finding.examiner: finding for finding in report.findings if finding.track == 1}
-    assert "blinking needs 6 s" in (said["blinking"].abstained or "")
+    assert set(said) == {cue.name for cue in CUES}
     assert said["seam"].llr is not None
-    assert said["motion"].llr is not None
+    assert report.faces[0].out_of_range is None
+    assert report.faces[0].parts["seam"] == pytest.approx(said["seam"].llr, abs=3)
+    assert {population.examiner for population in report.populations} <= set(said)
+    assert report.settings["weigh.synthetic_from"] == 1.0
     assert report.record()["file"] == str(footage().heldout.path)
 
 
@@ -90,6 +107,48 @@ class Broken(Examiner):
 def test_an_examiner_that_fails_abstains(faceless: Path) -> None:
     found = examine(Broken, open_clip(faceless), [])
     assert [finding.abstained for finding in found] == ["The second half cannot be decoded. Copy the file again."]
+
+
+class Unbuilt(Seam):
+    name = "unbuilt"
+
+    def __init__(self) -> None:
+        raise ModelError("The calibration is missing. Install likeness again.")
+
+
+def test_a_cue_whose_weights_are_damaged_abstains() -> None:
+    cues, unusable = build([Unbuilt, Seam])
+    assert [cue.name for cue in cues] == ["seam"]
+    assert [(f.examiner, f.abstained) for f in unusable] == [
+        ("unbuilt", "The calibration is missing. Install likeness again.")
+    ]
+
+
+class Watching(Seam):
+    """Sees every frame, as none of the cues may be shown one of a face that is out of range."""
+
+    name = "watching"
+
+    def __init__(self) -> None:
+        super().__init__(calibration=UNCALIBRATED)
+        self.shown: set[int] = set()
+
+    def reason_to_abstain(self, clip: Clip, track: Track) -> str | None:
+        self.shown.add(track.id)
+        return "It only watches."
+
+
+def test_a_face_out_of_range_is_shown_to_no_cue(faceless: Path) -> None:
+    face = Face(0, 0.0, (0, 0, 20, 20), np.zeros((68, 2), np.float32), 0.9, 0, 0, 0, 0.5)
+    watching, seam = Watching(), Seam(calibration=UNCALIBRATED)
+    cues: list[Cue] = [watching, seam]
+    tracks = [Track(3, [face]), Track(7, [face])]
+    found = look_in_range(cues, open_clip(faceless), tracks, {3: "It is drawn.", 7: None})
+    assert watching.shown == {7}
+    assert [(f.examiner, f.track) for f in found] == [("watching", 3), ("watching", 7), ("seam", 3), ("seam", 7)]
+    assert [f.abstained for f in found[::2]] == ["It is drawn."] * 2
+    everybody_out = look_in_range(cues, open_clip(faceless), tracks, {3: "It is drawn.", 7: "It is small."})
+    assert [f.abstained for f in everybody_out] == ["It is drawn.", "It is small."] * 2
 
 
 def test_a_long_clip_is_looked_at_in_parts(faceless: Path) -> None:

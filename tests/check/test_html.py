@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_reports import findings, report
 
-from likeness.check.html import clock, plot, render, timeline, unexamined, write_html
+from likeness.check.explain import clock, unexamined
+from likeness.check.html import render, write_html
+from likeness.check.plot import plot, timeline
 from likeness.examiner import abstention
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -108,7 +110,7 @@ def test_a_curve_breaks_where_nothing_was_measured() -> None:
     assert figure is not None
     gap = figure.model_copy(update={"times_s": [0.0, 0.1, 0.2, 3.0, 3.1], "values": [1.0, 0.9, 1.0, 1.0, None]})
     drawn = plot(findings()[1].model_copy(update={"figure": gap, "spans": [(2.9, 3.1), (9.0, 9.5)]}))
-    assert [len(line.split()) for line in drawn.lines] == [3, 1]
+    assert [len(line) for line in drawn.lines] == [3, 1]
     assert len(drawn.shaded) == 2
     assert all(left + width <= 100.001 for left, width in drawn.shaded)
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from likeness.check.weigh import WeighSettings, any_of, combine, times, verbal, weigh
+from likeness.detect.fuse import Fusion
 from likeness.examiner import Finding, abstention
 
 LLRS = st.lists(st.floats(-4, 4), max_size=6)
@@ -64,22 +65,65 @@ def test_probability_is_that_of_even_prior_odds() -> None:
     assert weigh("video", [], []).probability is None
 
 
-@given(LLRS)
-def test_cues_of_one_face_never_count_more_than_their_sum(llrs: list[float]) -> None:
-    combined = combine(llrs, WeighSettings().discount)
-    if not llrs:
-        assert combined is None
-        return
-    assert combined is not None
-    assert sum(x for x in llrs if x < 0) - 1e-9 <= combined <= sum(x for x in llrs if x > 0) + 1e-9
+SAID = st.dictionaries(st.sampled_from(["blinking", "lips", "motion", "noise", "seam"]), st.floats(-4, 4))
+FUSION = Fusion(
+    weights={"seam": 0.5, "noise": 1.0, "motion": 0.0}, bound=1.5, population="made", people=4, genuine_faces=4,
+    synthetic_faces=4, figures={},
+)  # fmt: skip
 
 
-@given(LLRS, st.randoms(use_true_random=False))
-def test_order_does_not_matter(llrs: list[float], random) -> None:
-    shuffled = list(llrs)
-    random.shuffle(shuffled)
-    assert combine(llrs, 0.5) == combine(shuffled, 0.5)
-    assert any_of(llrs) == pytest.approx(any_of(shuffled)) if llrs else any_of(llrs) is None
+@given(SAID)
+def test_cues_of_one_face_never_count_more_than_their_sum(said: dict[str, float]) -> None:
+    parts = combine(said, WeighSettings().discount)
+    assert set(parts) == set(said)
+    assert all(abs(parts[name]) <= abs(said[name]) and parts[name] * said[name] >= 0 for name in said)
+    for side in (1, -1):
+        own = [name for name in said if said[name] * side > 0]
+        if own:  # the strongest counts in full
+            assert max(parts[name] * side for name in own) == max(said[name] * side for name in own)
+
+
+@given(SAID, st.randoms(use_true_random=False))
+def test_order_does_not_matter(said: dict[str, float], random) -> None:
+    names = list(said)
+    random.shuffle(names)
+    shuffled = {name: said[name] for name in names}
+    assert combine(said, 0.5) == combine(shuffled, 0.5)
+    assert any_of(list(said.values())) == (pytest.approx(any_of(list(shuffled.values()))) if said else None)
+
+
+def _findings(llrs: dict[str, float]) -> list[Finding]:
+    return [said(llr, 1, name) for name, llr in llrs.items()]
+
+
+@given(SAID)
+def test_parts_add_up_to_the_face_and_faces_to_the_file(said: dict[str, float]) -> None:
+    weighing = weigh("video", [1], _findings(said))
+    assert weighing.faces[1] == (pytest.approx(sum(weighing.parts[1].values()), abs=1e-3) if said else None)
+    assert weighing.llr == weighing.faces[1]
+
+
+def test_fitted_weights_take_the_place_of_discounts() -> None:
+    found = [said(0.8), said(0.6, 1, "noise"), said(2.0, 1, "motion"), said(3.0, 1, "unheard of"), silent()]
+    weighing = weigh("video", [1], found, fusion=FUSION)
+    assert weighing.faces[1] == pytest.approx(0.5 * 0.8 + 0.6)
+    assert weighing.parts[1] == {"seam": pytest.approx(0.4), "noise": pytest.approx(0.6)}
+    assert weighing.verdict == "synthetic"
+
+
+def test_the_fitted_whole_is_bounded() -> None:
+    weighing = weigh("video", [1], [said(4.0), said(4.0, 1, "noise"), said(1.0, None, "credentials")], fusion=FUSION)
+    assert weighing.faces[1] == 1.5
+    assert weighing.llr == 2.5
+
+
+@pytest.mark.parametrize("examiner", ["motion", "unheard of"])
+def test_an_examiner_without_weight_neither_counts_nor_watches(examiner: str) -> None:
+    alone = weigh("video", [1], [said(3.0, 1, examiner)], fusion=FUSION)
+    assert (alone.verdict, alone.llr, alone.faces) == ("cannot_tell", None, {1: None})
+    assert "No examiner whose evidence counts" in alone.reason
+    with_one = weigh("video", [1], [said(-2.0, 1, examiner), said(-1.0, 1, "noise")], fusion=FUSION)
+    assert with_one.verdict == "cannot_tell"
 
 
 @given(st.floats(-3, 3), st.integers(1, 20))
@@ -90,10 +134,10 @@ def test_a_crowd_of_unexamined_faces_is_no_evidence(llr: float, others: int) -> 
     assert any_of([None] * others) is None
 
 
-@given(LLRS, LLRS)
-def test_verdict_follows_from_the_number(of_face: list[float], of_file: list[float]) -> None:
+@given(SAID, LLRS)
+def test_verdict_follows_from_the_number(of_face: dict[str, float], of_file: list[float]) -> None:
     settings = WeighSettings()
-    findings = [said(x) for x in of_face] + [said(x, None, "credentials") for x in of_file]
+    findings = _findings(of_face) + [said(x, None, "credentials") for x in of_file]
     weighing = weigh("video", [1], findings, settings)
     if weighing.verdict == "synthetic":
         assert weighing.llr is not None

@@ -1,38 +1,34 @@
 """Check one file: open it, follow its faces, let every examiner look, weigh what they found."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
-from likeness.check.report import FaceReport, Report, Span, View, versions
+from likeness.check.report import FaceReport, Population, Report, Span, View, versions
 from likeness.check.weigh import WeighSettings, weigh
-from likeness.detect.cues.blinking import Blinking
-from likeness.detect.cues.motion import Motion
-from likeness.detect.cues.seam import Seam
+from likeness.detect.cue import Cue, look
+from likeness.detect.cues import CUES
+from likeness.detect.fuse import shipped_fusion
+from likeness.detect.in_range import RangeNote, RangeSettings, note_range, reason_out_of_range
 from likeness.detect.sightings import consecutive
 from likeness.errors import LikenessError
 from likeness.examiner import Examiner, Finding, abstention
 from likeness.faces.face import Face, Track
 from likeness.faces.tracker import Tracker
 from likeness.files import sha256_of
-from likeness.media.clip import Clip, Frame, open_clip
+from likeness.media.clip import Clip, Frame, Limits, open_clip
 from likeness.progress import progress, tracked
 from likeness.prove.credentials_examiner import CredentialsExaminer
 from likeness.prove.fingerprint_examiner import FingerprintExaminer
 from likeness.prove.watermark_examiner import WatermarkExaminer
 
-EXAMINERS: tuple[type[Examiner], ...] = (
-    CredentialsExaminer,
-    WatermarkExaminer,
-    FingerprintExaminer,
-    Blinking,
-    Seam,
-    Motion,
-)
+PROVENANCE_EXAMINERS: tuple[type[Examiner], ...] = (CredentialsExaminer, WatermarkExaminer, FingerprintExaminer)
+EXAMINERS: tuple[type[Examiner], ...] = (*PROVENANCE_EXAMINERS, *CUES)
 
 _IN_SIGHT_GAP_S = 0.5  # a face lost for less is reported as in sight throughout
 
@@ -50,16 +46,21 @@ class CheckSettings:
     views: int = 6
     view_px: int = 480  # longer side of a view
     view_quality: int = 82
+    longest_file_s: float = 24 * 3600.0  # only the windows of a long file are decoded, so it may be longer than usual
+    in_range: RangeSettings = field(default_factory=RangeSettings)
     weigh: WeighSettings = field(default_factory=WeighSettings)
 
 
 @dataclass(frozen=True, eq=False)
 class Watched:
-    """What one pass over the frames leaves: faces over time, small views, and the spans looked at, in seconds."""
+    """What one pass over the frames leaves: faces over time, small views, the spans looked at, in seconds, and by track
+    what tells whether it is within the examiners' range.
+    """
 
     tracks: list[Track]
     views: list[View]
     examined: list[Span]
+    notes: dict[int, list[RangeNote]]
 
 
 def check_file(path: Path, settings: CheckSettings | None = None) -> Report:
@@ -68,15 +69,21 @@ def check_file(path: Path, settings: CheckSettings | None = None) -> Report:
     An examiner that fails on this file with an error of ours abstains with that error as its reason.
     """
     settings = settings or CheckSettings()
-    clip = open_clip(Path(path))
+    clip = open_clip(Path(path), Limits(max_duration_s=settings.longest_file_s))
     watched = watch(clip, settings)
     tracks = prominent(watched.tracks, clip, settings)
-    findings = [
+    out_of_range = {
+        track.id: reason_out_of_range(clip, track, watched.notes[track.id], settings.in_range) for track in tracks
+    }
+    declared = [
         finding
-        for examiner in tracked(EXAMINERS, f"Examining {clip.path.name}", len(EXAMINERS), "examiners")
+        for examiner in tracked(PROVENANCE_EXAMINERS, f"Reading marks of {clip.path.name}", 3, "examiners")
         for finding in examine(examiner, clip, tracks)
     ]
-    weighing = weigh(clip.kind, [track.id for track in tracks], findings, settings.weigh)
+    cues, unusable = build(CUES)
+    findings = [*declared, *look_in_range(cues, clip, tracks, out_of_range), *unusable]
+    fusion = shipped_fusion()
+    weighing = weigh(clip.kind, [track.id for track in tracks], findings, settings.weigh, fusion)
     return Report(
         file=str(path),
         sha256=sha256_of(clip.path),
@@ -85,7 +92,10 @@ def check_file(path: Path, settings: CheckSettings | None = None) -> Report:
         llr=weighing.llr,
         probability=None if weighing.probability is None else round(weighing.probability, 4),
         reason=weighing.reason,
-        faces=[_face_report(track, weighing.faces[track.id]) for track in tracks],
+        faces=[
+            _face_report(track, weighing.faces[track.id], weighing.parts[track.id], out_of_range[track.id])
+            for track in tracks
+        ],
         findings=findings,
         versions=versions(),
         size_bytes=clip.path.stat().st_size,
@@ -97,6 +107,10 @@ def check_file(path: Path, settings: CheckSettings | None = None) -> Report:
         examined=watched.examined,
         left_out=len(watched.tracks) - len(tracks),
         views=watched.views,
+        file_parts=weighing.file_parts,
+        populations=[_population(cue) for cue in cues if cue.calibration.genuine_clips],
+        fusion=fusion,
+        settings=_flat(asdict(settings)),
     )
 
 
@@ -108,25 +122,58 @@ def examine(examiner: type[Examiner], clip: Clip, tracks: list[Track]) -> list[F
         return [abstention(examiner.name, str(error))]
 
 
+def build(cues: Iterable[type[Cue[Any]]]) -> tuple[list[Cue[Any]], list[Finding]]:
+    """One of each of ``cues``, and an abstention for each whose weights cannot be read."""
+    built: list[Cue[Any]] = []
+    unusable: list[Finding] = []
+    for cue in cues:
+        try:
+            built.append(cue())
+        except LikenessError as error:
+            unusable.append(abstention(cue.name, str(error)))
+    return built, unusable
+
+
+def look_in_range(
+    cues: Sequence[Cue[Any]], clip: Clip, tracks: Sequence[Track], out_of_range: dict[int, str | None]
+) -> list[Finding]:
+    """What ``cues`` find, by cue and then by track; on a track that is ``out_of_range`` each abstains with the reason.
+
+    Where the file fails while they look, each abstains with that error.
+    """
+    within = [track for track in tracks if out_of_range[track.id] is None]
+    try:
+        seen = look(cues, clip, within) if within or not tracks else []
+    except LikenessError as error:
+        seen = [abstention(cue.name, str(error), track.id) for cue in cues for track in within]
+    outside = [abstention(cue.name, reason, track) for cue in cues for track, reason in out_of_range.items() if reason]
+    places = {cue.name: place for place, cue in enumerate(cues)}
+    return sorted([*seen, *outside], key=lambda finding: (places[finding.examiner], finding.track or 0))
+
+
 def watch(clip: Clip, settings: CheckSettings) -> Watched:
     """Follow the faces through ``clip`` (or through parts of a long one) and keep a few small views."""
     if clip.kind == "sound":
-        return Watched([], [], [])
+        return Watched([], [], [], {})
     spans = spans_to_examine(clip.duration_s, settings)
     due = iter(_view_times(spans, settings.views))
     next_view = next(due, None)
     tracker, seen, views = Tracker(first_id=1), defaultdict[int, list[Face]](list), list[View]()
+    notes, noted_s = defaultdict[int, list[RangeNote]](list), dict[int, float]()
     seconds = sum(end - start for start, end in spans)
     with progress(f"Following faces in {clip.path.name}", seconds * float(clip.frame_rate or 1)) as job:
         for frame in _frames(clip, spans):
             here = tracker.update(frame)
             for number, face in here:
                 seen[number].append(face)
+                if frame.time_s - noted_s.get(number, -1e9) >= settings.in_range.note_every_s:
+                    notes[number].append(note_range(frame.image, face, settings.in_range))
+                    noted_s[number] = frame.time_s
             if next_view is not None and frame.time_s >= next_view:
                 views.append(_view(frame, here, settings))
                 next_view = next((time for time in due if time > frame.time_s), None)
             job.advance()
-    return Watched([Track(number, faces) for number, faces in sorted(seen.items())], views, spans)
+    return Watched([Track(number, faces) for number, faces in sorted(seen.items())], views, spans, dict(notes))
 
 
 def spans_to_examine(duration_s: float, settings: CheckSettings) -> list[Span]:
@@ -181,7 +228,7 @@ def _view(frame: Frame, here: Sequence[tuple[int, Face]], settings: CheckSetting
     return View(time_s=frame.time_s, jpeg=encoded.getvalue(), width=picture.width, height=picture.height, boxes=boxes)
 
 
-def _face_report(track: Track, llr: float | None) -> FaceReport:
+def _face_report(track: Track, llr: float | None, parts: dict[str, float], out_of_range: str | None) -> FaceReport:
     x0, y0, x1, y1 = (round(float(v), 1) for v in max(track.faces, key=lambda face: face.quality).box)
     pieces = consecutive(track.faces, _IN_SIGHT_GAP_S)
     return FaceReport(
@@ -189,4 +236,26 @@ def _face_report(track: Track, llr: float | None) -> FaceReport:
         llr=llr,
         spans=[(round(piece[0].time_s, 3), round(piece[-1].time_s, 3)) for piece in pieces],
         box=(x0, y0, x1, y1),
+        parts=parts,
+        out_of_range=out_of_range,
     )
+
+
+def _population(cue: Cue[Any]) -> Population:
+    known = cue.calibration
+    return Population(
+        examiner=cue.name,
+        described=known.population,
+        genuine_people=known.genuine_people,
+        genuine_clips=known.genuine_clips,
+        synthetic_clips=known.synthetic_clips,
+        bound=known.bound,
+    )
+
+
+def _flat(settings: dict[str, Any], within: str = "") -> dict[str, float | int | str]:
+    """Nested settings as one level, names joined by points."""
+    flat: dict[str, float | int | str] = {}
+    for name, value in settings.items():
+        flat |= _flat(value, f"{within}{name}.") if isinstance(value, dict) else {f"{within}{name}": value}
+    return flat

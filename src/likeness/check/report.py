@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from likeness import __version__
 from likeness.check.weigh import Kind, Verdict
+from likeness.detect.fuse import Fusion
 from likeness.examiner import Finding
 from likeness.files import sha256_of
 
@@ -29,6 +30,8 @@ _RECORD: dict[str, Any] = {
 class FaceReport(BaseModel):
     """One face: ``llr`` log10 likelihood ratio (None: no examiner could work on it), ``spans`` (start, end) in seconds
     in which it is in sight, ``box`` (x0, y0, x1, y1) pixels of the upright frame where it is seen best.
+
+    ``parts`` are what each examiner contributes to ``llr``, by name; ``out_of_range`` says why none may speak of it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,6 +40,8 @@ class FaceReport(BaseModel):
     llr: float | None
     spans: list[Span]
     box: Box
+    parts: dict[str, float] = Field(default_factory=dict)
+    out_of_range: str | None = None
 
 
 class View(BaseModel):
@@ -53,13 +58,28 @@ class View(BaseModel):
     boxes: list[tuple[int, Box]] = Field(default_factory=list)
 
 
+class Population(BaseModel):
+    """On what an examiner's likelihood ratios were calibrated, and the log10 ``bound`` within which that keeps them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    examiner: str
+    described: str
+    genuine_people: int
+    genuine_clips: int
+    synthetic_clips: int
+    bound: float
+
+
 class Report(BaseModel):
     """What was looked at, what was found, how it was weighed. ``probability`` is that of "synthetic" for a prior of one
     half.
 
     ``record`` gives the published JSON object. The other fields serve the page: the size, length and frame rate of the
-    clip, the ``examined`` spans in seconds (all of it for a short clip), faces ``left_out`` of a crowd, and small views
-    of some frames.
+    clip, the ``examined`` spans in seconds (all of it for a short clip), faces ``left_out`` of a crowd, small views of
+    some frames, what findings about the file itself contribute (``file_parts``), the ``populations`` of the calibrated
+    examiners, the fitted weights if there were any, and for a repetition the ``settings`` and the SHA-256 of the table
+    of the ``reference`` face set.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -84,6 +104,11 @@ class Report(BaseModel):
     examined: list[Span]
     left_out: int = 0
     views: list[View] = Field(default_factory=list)
+    file_parts: dict[str, float] = Field(default_factory=dict)
+    populations: list[Population] = Field(default_factory=list)
+    fusion: Fusion | None = None
+    settings: dict[str, float | int | str] = Field(default_factory=dict)
+    reference: str | None = None
 
     def record(self) -> dict[str, Any]:
         """The JSON object of ``check --json``: exactly its documented keys, plain types.

@@ -5,8 +5,8 @@ shows what a camera recorded. Evidence is a log10 likelihood ratio, P(findings |
 follows.
 
 1. The cues of one face share its pixels, its size and its compression, so they are not independent, and adding them
-   would count the same thing twice. Of the findings that point the same way the strongest counts in full, the next
-   half, the next a quarter.
+   would count the same thing twice. Where there is a `Fusion`, its fitted weights say what each counts. Where there is
+   none, the strongest of the findings that point the same way counts in full, the next half, the next a quarter.
 2. H1 says that one of the k faces, any of them, is synthetic: LR(file) is the mean of LR(face) over the faces. A face
    that nobody could examine has LR 1. So many innocent faces do not add up to a guilty one.
 3. A finding about the file itself does not come from the same pixels: it is added in full.
@@ -15,10 +15,11 @@ follows.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from likeness.detect.fuse import Fusion
 from likeness.examiner import Finding
 
 Verdict = Literal["synthetic", "no_sign", "cannot_tell"]
@@ -27,9 +28,7 @@ Kind = Literal["video", "picture", "sound"]
 PROVENANCE = ("credentials", "watermark", "fingerprint")
 """The examiners whose findings come from one record of how a work was made."""
 
-# ENFSI Guideline for Evaluative Reporting in Forensic Science (2015), table in section 3.8: from this log10 LR, this
-# much support.
-_ENFSI_SCALE = (
+ENFSI_SCALE = (
     (6.0, "extremely strong"),
     (4.0, "very strong"),
     (3.0, "strong"),
@@ -37,6 +36,9 @@ _ENFSI_SCALE = (
     (1.0, "moderate"),
     (math.log10(2), "weak"),
 )
+"""From this log10 LR, this much support, either way: ENFSI Guideline for Evaluative Reporting in Forensic Science
+(2015), table in section 3.8.
+"""
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,16 @@ class WeighSettings:
 @dataclass(frozen=True)
 class Weighing:
     """The verdict on one file. ``llr`` and the values of ``faces`` (by track) are log10 likelihood ratios, None where
-    nobody could say anything.
+    nobody could say anything. ``parts`` are what each examiner contributes to a face, by track and name, ``file_parts``
+    what those contribute that speak of the file itself, likewise in log10.
     """
 
     verdict: Verdict
     llr: float | None
     reason: str
     faces: dict[int, float | None]
+    parts: dict[int, dict[str, float]]
+    file_parts: dict[str, float]
 
     @property
     def probability(self) -> float | None:
@@ -72,32 +77,56 @@ class Weighing:
 
 
 def weigh(
-    kind: Kind, tracks: Sequence[int], findings: Sequence[Finding], settings: WeighSettings | None = None
+    kind: Kind,
+    tracks: Sequence[int],
+    findings: Sequence[Finding],
+    settings: WeighSettings | None = None,
+    fusion: Fusion | None = None,
 ) -> Weighing:
     """The verdict on a file of ``kind`` that shows the faces ``tracks``, from everything that was found."""
     settings = settings or WeighSettings()
     working = [finding for finding in findings if finding.llr is not None]
-    by_face = {track: [f for f in working if f.track == track] for track in tracks}
-    faces = {
-        track: combine([f.llr for f in own if f.llr is not None], settings.discount) for track, own in by_face.items()
-    }
+    said = {track: {f.examiner: f.llr for f in working if f.track == track and f.llr is not None} for track in tracks}
+    faces: dict[int, float | None] = {}
+    parts: dict[int, dict[str, float]] = {}
+    for track in tracks:
+        faces[track], parts[track] = weigh_face(said[track], settings, fusion)
+    by_face = {track: [f for f in working if f.track == track and f.examiner in parts[track]] for track in tracks}
     about_file = _counted([f for f in working if f.track not in by_face])
-    pixels = any_of(list(faces.values()))
-    parts = [llr for llr in (pixels, *(f.llr for f in about_file)) if llr is not None]
-    llr = math.fsum(parts) if parts else None
+    file_parts = {f.examiner: f.llr for f in about_file if f.llr is not None}
+    heard = [llr for llr in (any_of(list(faces.values())), *file_parts.values()) if llr is not None]
+    llr = math.fsum(heard) if heard else None
     verdict = _verdict(llr, by_face, settings)
     reason = _reason(verdict, kind, by_face, about_file, findings, llr, settings)
-    return Weighing(verdict, _rounded(llr), reason, {track: _rounded(value) for track, value in faces.items()})
+    rounded = {track: _rounded(value) for track, value in faces.items()}
+    return Weighing(verdict, _rounded(llr), reason, rounded, parts, file_parts)
 
 
-def combine(llrs: Sequence[float], discount: float) -> float | None:
-    """Weigh findings that share their pixels: on each side the strongest in full, each next one ``discount`` times the
-    one before.
+def weigh_face(
+    said: Mapping[str, float], settings: WeighSettings, fusion: Fusion | None
+) -> tuple[float | None, dict[str, float]]:
+    """The log10 LR of one face and what each examiner contributes to it, from what they ``said`` (log10 LR by name).
+
+    An examiner to which ``fusion`` gives no weight contributes nothing and is left out.
     """
-    if not llrs:
-        return None
-    sides = (sorted((x for x in llrs if x > 0), reverse=True), sorted(x for x in llrs if x <= 0))
-    return math.fsum(x * discount**i for side in sides for i, x in enumerate(side))
+    if fusion is None:
+        parts = combine(said, settings.discount)
+        return (math.fsum(parts.values()) if parts else None), parts
+    fused = fusion.fuse({name: llr for name, llr in said.items() if fusion.weights.get(name, 0.0) > 0})
+    return (None, {}) if fused is None else (fused.llr, fused.parts)
+
+
+def combine(said: Mapping[str, float], discount: float) -> dict[str, float]:
+    """What each examiner contributes where no weights were fitted: on each side the strongest in full, each next one
+    ``discount`` times the one before.
+    """
+    parts: dict[str, float] = {}
+    for side in (1, -1):
+        own = sorted(
+            (name for name in said if (said[name] > 0) == (side > 0)), key=lambda name: (-abs(said[name]), name)
+        )
+        parts |= {name: said[name] * discount**place for place, name in enumerate(own)}
+    return parts
 
 
 def any_of(llrs: Sequence[float | None]) -> float | None:
@@ -113,7 +142,7 @@ def verbal(llr: float | None) -> str:
     if llr is None:
         return "no opinion"
     towards = "made or replaced by software" if llr > 0 else "as a camera recorded it"
-    for least, strength in _ENFSI_SCALE:
+    for least, strength in ENFSI_SCALE:
         if abs(llr) >= least:
             return f"{strength} support for “{towards}”"
     return "no support for either side"
@@ -162,8 +191,10 @@ def _reason(
     if not by_face:
         return "No face was found, and only faces are examined, so nothing can be said about the rest of the picture."
     if not any(by_face.values()):
-        reasons = [f.abstained for f in findings if f.abstained and f.track is not None]
-        return "No examiner could work on the faces here. " + (reasons[0] if reasons else "Each one abstained.")
+        reasons = [f.abstained for f in findings if f.abstained and f.track in by_face]
+        return "No examiner whose evidence counts could work on the faces here. " + (
+            reasons[0] if reasons else "Each one abstained."
+        )
     return _reason_thin(by_face, llr or 0.0, settings)
 
 
