@@ -107,6 +107,19 @@ def test_noise_gets_hardly_any_odds(kind: Kind) -> None:
     assert np.abs(model.log_odds(rng.normal(0, 1, (50, len(NAMES))))).mean() < 0.5
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_odds_of_few_people_stay_moderate(kind: Kind) -> None:
+    """Six people told apart without a miss are no reason to bet a thousand to one on the seventh."""
+    rng = np.random.default_rng(6)
+    groups, synthetic = np.arange(48) // 8, np.arange(48) % 2 == 1
+    vectors = rng.normal(0, 1, (48, len(NAMES)))
+    vectors[:, 0] += np.where(synthetic, 5, -5)
+    model = fit_classifier(kind, vectors, synthetic, groups, NAMES, SMALL)
+    log_odds = model.log_odds(vectors)
+    assert roc_auc_score(synthetic, log_odds) == 1
+    assert 1 < np.median(np.abs(log_odds)) < np.log(20)
+
+
 @hypothesis_settings(max_examples=50)
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=8, max_size=8))
 def test_any_vector_has_finite_log_odds(values: list[float]) -> None:

@@ -148,13 +148,12 @@ def fit_classifier(
         method = "decision_function" if kind == "svm" else "predict_proba"
         unseen = cross_val_predict(best, rows, truth, groups=group, cv=divide, method=method)
     decisions = unseen if kind == "svm" else _log_odds(unseen[:, 1])
-    scaling = LogisticRegression(class_weight="balanced").fit(decisions[:, None], truth)
     standardise, decide = exported(best)
     return Classifier(
         names=tuple(names),
         standardise=standardise,
         decide=decide,
-        platt=(max(float(scaling.coef_[0, 0]), 0.0), float(scaling.intercept_[0])),
+        platt=_platt(decisions, truth, group),
         figures={
             "rows": len(rows),
             "genuine_groups": len(set(group[~truth])),
@@ -254,6 +253,25 @@ def exported(pipeline: Pipeline) -> tuple[Standardise, Svm | Mlp]:
         return standardise, Svm(fitted.support_vectors_, fitted.dual_coef_[0], intercept, gamma)
     (hidden, out), (hidden_bias, out_bias) = fitted.coefs_, fitted.intercepts_
     return standardise, Mlp(hidden, hidden_bias, out[:, 0], float(out_bias[0]))
+
+
+def _platt(decisions: np.ndarray, truth: np.ndarray, group: np.ndarray) -> tuple[float, float]:
+    """Slope and offset from ``decisions`` (n,) to log odds, both classes weighing the same.
+
+    Targets are Platt's (n + 1) / (n + 2) instead of 1, n being the groups of the class: however well a few people are
+    told apart, the odds stay moderate.
+    """
+    spread = max(float(decisions.std()), 1e-12)
+    weights = np.empty((2, len(truth)))  # of each row being synthetic, and being genuine
+    for label in (True, False):
+        own, count = truth == label, len(set(group[truth == label]))
+        sure = (count + 1) / (count + 2)
+        share = len(truth) / 2 / own.sum()
+        weights[0, own], weights[1, own] = (sure * share, (1 - sure) * share)[:: 1 if label else -1]
+    twice = np.tile(decisions / spread, 2)[:, None]
+    labels = np.repeat([1, 0], len(truth))
+    scaling = LogisticRegression(C=1e4).fit(twice, labels, sample_weight=weights.ravel())
+    return max(float(scaling.coef_[0, 0]) / spread, 0.0), float(scaling.intercept_[0])
 
 
 def _log_odds(probability: np.ndarray) -> np.ndarray:
