@@ -85,6 +85,7 @@ def test_version(likeness: Likeness) -> None:
         ("cast", "-o", "{tmp}/cast", "--size", "3"),
         ("extract", "{faceless}", "-o", "{tmp}/faces"),
         ("check", "{tmp}"),
+        ("check", "{faceless}", "--reference", "{tmp}/nobody"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

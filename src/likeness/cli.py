@@ -117,17 +117,22 @@ def extract(
 @app.command()
 def check(
     files: Annotated[list[Path], typer.Argument(help="Videos, pictures or sounds.")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the report here: HTML, or PDF for .pdf.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the report here: HTML, or PDF for .pdf.")
+    ] = None,
     json_output: Annotated[Path | None, typer.Option("--json", help="Write JSON here; - prints it.")] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="Faces of the person it is said to show (a folder made by extract).")
+    ] = None,
 ) -> None:
-    """Is this manipulated? Looks at credentials, marks, blinking, seams and motion; says what cannot be said."""
+    """Is this manipulated? Looks at credentials, marks and faces, weighs what it finds; says what cannot be said."""
     from likeness.files import check_output, write_text
 
     to_stdout = str(json_output) == "-"
     for target in (output, None if to_stdout else json_output):
         if target is not None:
             check_output(target, files)
-    reports, complaints = _check_all(files)
+    reports, complaints = _check_all(files, reference)
     if output is not None and reports:
         _write_report(reports, output)
     lines = "".join(json.dumps(report.record(), ensure_ascii=False) + "\n" for report in reports)
@@ -155,14 +160,14 @@ def _write_report(reports: list["Report"], output: Path) -> None:
     write_html(reports, output)
 
 
-def _check_all(files: list[Path]) -> tuple[list["Report"], list[str]]:
+def _check_all(files: list[Path], reference: Path | None) -> tuple[list["Report"], list[str]]:
     """The reports on the files that can be opened, and one line for each that cannot."""
     from likeness.check.examine import check_file
 
     reports, complaints = [], []
     for file in files:
         try:
-            reports.append(check_file(file))
+            reports.append(check_file(file, reference=reference))
         except BadMediaError as error:
             complaints.append(str(error))
     return reports, complaints

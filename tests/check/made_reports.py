@@ -1,5 +1,6 @@
 """Reports made by hand, for the page and the JSON."""
 
+from functools import cache
 from io import BytesIO
 
 from PIL import Image
@@ -17,6 +18,9 @@ CURVE = Figure(
     values=[1.0 if i % 50 else 0.2 for i in range(99)] + [None],
     levels={"blink below": 0.75},
 )
+
+
+_versions = cache(versions)  # every weight is hashed for it
 
 
 def view(time_s: float) -> View:
@@ -75,7 +79,8 @@ def report(
             FaceReport(track=t, llr=weighing.faces[t], spans=[(0.0, 4.0)], box=(1, 2, 3, 4), parts=weighing.parts[t])
             for t in tracks
         ],
-        findings=found, versions=versions(), size_bytes=123_456, width=320, height=180, duration_s=4.0, frame_rate=25.0,
+        findings=found, versions=_versions(), size_bytes=123_456, width=320, height=180, duration_s=4.0,
+        frame_rate=25.0,
         container="mp4", examined=[(0.0, 4.0)], views=[view(0.5), view(2.0)] if tracks else [],
         file_parts=weighing.file_parts, fusion=fusion, settings={"longest_s": 120.0, "weigh.discount": 0.5},
         populations=[Population(examiner="seam", described="GRID talking heads & actors", genuine_people=9,

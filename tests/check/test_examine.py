@@ -1,12 +1,14 @@
 """One file from opening to report: what is looked at, and that a failing examiner abstains."""
 
+import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -25,8 +27,9 @@ from likeness.check.examine import (
 from likeness.detect.calibrate import UNCALIBRATED
 from likeness.detect.cue import Cue
 from likeness.detect.cues import CUES
+from likeness.detect.cues.identity import Identity
 from likeness.detect.cues.seam import Seam
-from likeness.errors import BadMediaError, ModelError
+from likeness.errors import BadMediaError, FaceSetError, ModelError
 from likeness.examiner import Examiner, Finding
 from likeness.faces.face import Face, Track
 from likeness.footage import footage
@@ -149,6 +152,66 @@ def test_a_face_out_of_range_is_shown_to_no_cue(faceless: Path) -> None:
     assert [f.abstained for f in found[::2]] == ["It is drawn."] * 2
     everybody_out = look_in_range(cues, open_clip(faceless), tracks, {3: "It is drawn.", 7: "It is small."})
     assert [f.abstained for f in everybody_out] == ["It is drawn.", "It is small."] * 2
+
+
+def test_a_reference_is_asked_for_only_where_one_is_given() -> None:
+    assert [cue.name for cue in build([Seam])[0]] == ["seam"]
+    cues, unusable = build([Identity, Seam])
+    assert [cue.name for cue in cues] == ["seam", "identity"]
+    assert unusable == []
+    track = Track(1, [Face(0, 0.0, (0, 0, 90, 90), np.zeros((68, 2), np.float32), 0.9, 0, 0, 0, 0.5)])
+    assert "--reference" in (cues[1].reason_to_abstain(open_clip(footage().heldout.path), track) or "")
+    with pytest.raises(FaceSetError):
+        check_file(footage().heldout.path, reference=Path("nowhere"))
+
+
+def write_clip(path: Path, images: Iterable[np.ndarray], rate: Fraction, size: tuple[int, int]) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "crf": "20"})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_an_eight_hour_file_is_looked_at_in_parts_within_seconds(tmp_path: Path) -> None:
+    """One small frame in ten seconds: what is decoded and kept must not grow with the length."""
+    even = np.full((48, 64, 3), 90, np.uint8)
+    path = write_clip(tmp_path / "long.mp4", (even for _ in range(2880)), Fraction(1, 10), (64, 48))
+    began = time.monotonic()
+    report = check_file(path)
+    assert time.monotonic() - began < 60
+    assert report.duration_s == pytest.approx(8 * 3600, rel=1e-3)
+    assert sum(end - start for start, end in report.examined) == pytest.approx(120, abs=0.1)
+    assert (report.verdict, report.reason.startswith("No face was found")) == ("cannot_tell", True)
+
+
+def test_frames_damaged_in_the_middle_are_left_out(tmp_path: Path) -> None:
+    damaged = bytearray(footage().heldout.path.read_bytes())
+    third = len(damaged) // 3
+    noise = np.random.default_rng(0).integers(0, 256, third // 4, np.uint8).tobytes()
+    damaged[third : third + len(noise)] = noise
+    (tmp_path / "damaged.mp4").write_bytes(damaged)
+    clip = open_clip(tmp_path / "damaged.mp4")
+    watched = watch(clip, CheckSettings())
+    tracks = prominent(watched.tracks, clip, CheckSettings())
+    found = look_in_range(build(CUES)[0], clip, tracks, {track.id: None for track in tracks})
+    assert tracks
+    assert found
+    assert all(finding.llr is None or np.isfinite(finding.llr) for finding in found)
+
+
+def test_of_ten_faces_the_most_are_examined_and_the_rest_counted(tmp_path: Path) -> None:
+    tiles = [cv2.resize(frame.image, (128, 128)) for frame in islice(open_clip(footage().heldout.path).frames(), 12)]
+    crowd = (np.vstack([np.hstack([tile] * 5)] * 2) for tile in tiles)
+    clip = open_clip(write_clip(tmp_path / "crowd.mp4", crowd, Fraction(25), (640, 256)))
+    watched = watch(clip, CheckSettings())
+    tracks = prominent(watched.tracks, clip, CheckSettings())
+    assert len(watched.tracks) >= 8
+    assert len(tracks) == 8
+    found = look_in_range(build(CUES)[0], clip, tracks, {track.id: None for track in tracks})
+    assert {finding.track for finding in found} == {track.id for track in tracks}
 
 
 def test_a_long_clip_is_looked_at_in_parts(faceless: Path) -> None:

@@ -117,6 +117,14 @@ def test_the_fitted_whole_is_bounded() -> None:
     assert weighing.llr == 2.5
 
 
+def test_whether_it_is_a_given_person_stands_beside_the_verdict() -> None:
+    weighing = weigh("video", [1], [said(0.9, 1, "identity"), said(0.7)])
+    assert weighing.faces[1] == 0.7
+    assert "identity" not in weighing.parts[1]
+    assert weighing.reason.endswith("Beside the verdict: identity says 0.9.")
+    assert "Beside" not in weigh("video", [1], [said(0.1, 1, "identity"), said(0.7)]).reason
+
+
 @pytest.mark.parametrize("examiner", ["motion", "unheard of"])
 def test_an_examiner_without_weight_neither_counts_nor_watches(examiner: str) -> None:
     alone = weigh("video", [1], [said(3.0, 1, examiner)], fusion=FUSION)

@@ -1,7 +1,7 @@
 """Check one file: open it, follow its faces, let every examiner look, weigh what they found."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -13,12 +13,14 @@ from likeness.check.report import FaceReport, Population, Report, Span, View, ve
 from likeness.check.weigh import WeighSettings, weigh
 from likeness.detect.cue import Cue, look
 from likeness.detect.cues import CUES
+from likeness.detect.cues.identity import Identity, Reference
 from likeness.detect.fuse import shipped_fusion
 from likeness.detect.in_range import RangeNote, RangeSettings, note_range, reason_out_of_range
 from likeness.detect.sightings import consecutive
 from likeness.errors import LikenessError
 from likeness.examiner import Examiner, Finding, abstention
 from likeness.faces.face import Face, Track
+from likeness.faces.faceset import TABLE
 from likeness.faces.tracker import Tracker
 from likeness.files import sha256_of
 from likeness.media.clip import Clip, Frame, Limits, open_clip
@@ -63,12 +65,14 @@ class Watched:
     notes: dict[int, list[RangeNote]]
 
 
-def check_file(path: Path, settings: CheckSettings | None = None) -> Report:
-    """Examine the file ``path`` and report. Raises BadMediaError where it cannot be opened.
+def check_file(path: Path, settings: CheckSettings | None = None, reference: Path | None = None) -> Report:
+    """Examine the file ``path`` and report. ``reference`` is a face set (`likeness extract`) of the person whom it is
+    said to show. Raises BadMediaError where the file cannot be opened, FaceSetError where the reference is of no use.
 
     An examiner that fails on this file with an error of ours abstains with that error as its reason.
     """
     settings = settings or CheckSettings()
+    known = None if reference is None else Reference.load(Path(reference))
     clip = open_clip(Path(path), Limits(max_duration_s=settings.longest_file_s))
     watched = watch(clip, settings)
     tracks = prominent(watched.tracks, clip, settings)
@@ -80,7 +84,7 @@ def check_file(path: Path, settings: CheckSettings | None = None) -> Report:
         for examiner in tracked(PROVENANCE_EXAMINERS, f"Reading marks of {clip.path.name}", 3, "examiners")
         for finding in examine(examiner, clip, tracks)
     ]
-    cues, unusable = build(CUES)
+    cues, unusable = build(CUES, known)
     findings = [*declared, *look_in_range(cues, clip, tracks, out_of_range), *unusable]
     fusion = shipped_fusion()
     weighing = weigh(clip.kind, [track.id for track in tracks], findings, settings.weigh, fusion)
@@ -111,6 +115,7 @@ def check_file(path: Path, settings: CheckSettings | None = None) -> Report:
         populations=[_population(cue) for cue in cues if cue.calibration.genuine_clips],
         fusion=fusion,
         settings=_flat(asdict(settings)),
+        reference=None if reference is None else f"{reference} (faces.parquet: {sha256_of(Path(reference) / TABLE)})",
     )
 
 
@@ -122,16 +127,20 @@ def examine(examiner: type[Examiner], clip: Clip, tracks: list[Track]) -> list[F
         return [abstention(examiner.name, str(error))]
 
 
-def build(cues: Iterable[type[Cue[Any]]]) -> tuple[list[Cue[Any]], list[Finding]]:
-    """One of each of ``cues``, and an abstention for each whose weights cannot be read."""
+def build(cues: Sequence[type[Cue[Any]]], reference: Reference | None = None) -> tuple[list[Cue[Any]], list[Finding]]:
+    """One of each of ``cues``, with a ``reference`` also `Identity`, and an abstention for each whose weights cannot be
+    read.
+    """
     built: list[Cue[Any]] = []
     unusable: list[Finding] = []
     for cue in cues:
+        if cue is Identity:
+            continue
         try:
             built.append(cue())
         except LikenessError as error:
             unusable.append(abstention(cue.name, str(error)))
-    return built, unusable
+    return built + ([Identity(reference)] if reference is not None or Identity in cues else []), unusable
 
 
 def look_in_range(

@@ -133,14 +133,16 @@ def mostly(report: Report, face: FaceReport) -> str:
         return ""
     ranked = sorted(face.parts.items(), key=lambda item: -abs(item[1]))
     telling = [(name, part) for name, part in ranked if abs(part) >= 0.05][:3]
-    total, summed = f"{face.llr:+.2f}", sum(face.parts.values())
+    total, summed = signed(face.llr), sum(face.parts.values())
     if not telling:
         return f"The total for this face is {total}: nobody contributes anything to speak of."
-    made = _and([f"{part:+.2f} from {title_of(name)}" for name, part in telling])
+    made = _and([f"{signed(part)} from {title_of(name)}" for name, part in telling])
     rest = summed - sum(part for _, part in telling)
-    others = f", {rest:+.2f} from the others" if len(ranked) > len(telling) else ""
+    others = f", {signed(rest)} from the others" if len(ranked) > len(telling) else ""
     limited = (
-        f" The sum, {summed:+.2f}, is limited to what the reference clips support." if _differ(summed, face.llr) else ""
+        f" The sum, {signed(summed)}, is limited to what the reference clips support."
+        if _differ(summed, face.llr)
+        else ""
     )
     return f"The total for this face is {total}: {made}{others}.{limited}"
 

@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from reportlab.lib.enums import TA_RIGHT
+from reportlab.lib.enums import TA_CENTER, TA_RIGHT
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
@@ -48,13 +48,17 @@ _STYLES = {
     "small": ParagraphStyle("small", _TEXT_STYLE, fontSize=7.2, leading=9.6, textColor=SOFT),
     "cell": ParagraphStyle("cell", _TEXT_STYLE, fontSize=7.6, leading=9.8, spaceAfter=0, splitLongWords=True),
     "number": ParagraphStyle("number", _TEXT_STYLE, fontSize=7.6, leading=9.8, spaceAfter=0, alignment=TA_RIGHT),
+    "middle": ParagraphStyle("middle", _TEXT_STYLE, fontSize=7.2, leading=9.6, textColor=SOFT, alignment=TA_CENTER),
     "title": ParagraphStyle("title", _TEXT_STYLE, fontName=BOLD, fontSize=17, leading=21, spaceAfter=2),
     "file": ParagraphStyle("file", _TEXT_STYLE, fontName=BOLD, fontSize=12.5, leading=16, spaceBefore=8, spaceAfter=6),
     "headline": ParagraphStyle("headline", _TEXT_STYLE, fontName=BOLD, fontSize=15, leading=19, spaceAfter=4),
     "section": ParagraphStyle(
-        "section", _TEXT_STYLE, fontName=BOLD, fontSize=10.5, leading=14, spaceBefore=10, spaceAfter=4
+        "section", _TEXT_STYLE, fontName=BOLD, fontSize=10.5, leading=14, spaceBefore=10, spaceAfter=4, keepWithNext=1
     ),
-    "finding": ParagraphStyle("finding", _TEXT_STYLE, fontName=BOLD, fontSize=8.8, leading=12, spaceBefore=6),
+    "finding": ParagraphStyle(
+        "finding", _TEXT_STYLE, fontName=BOLD, fontSize=8.8, leading=12, spaceBefore=6, keepWithNext=1
+    ),
+    "head": ParagraphStyle("head", _TEXT_STYLE, fontSize=7.2, leading=9.6, textColor=SOFT, alignment=TA_RIGHT),
 }
 _LINES = TableStyle(
     [
@@ -226,7 +230,11 @@ def _face(report: Report, face: FaceReport) -> list[Flowable]:
 
 def _voices(rows: Sequence[explain.Voice]) -> Flowable:
     bar = 0.34 * _WIDTH
-    head = [_text(t, "small") for t in ("Examiner", "Speaks", "log10 LR", "Counts", "← camera | software →")]
+    head = [
+        *(_text(words, "small") for words in ("Examiner", "Speaks")),
+        *(_text(words, "head") for words in ("log10 LR", "Counts")),
+        _text("← camera | software →", "middle"),
+    ]
     table = [
         [
             _cell(explain.title_of(row.examiner), True),
@@ -273,7 +281,11 @@ def _calibrated_on(report: Report) -> list[Flowable]:
         return []
     story: list[Flowable] = [_text("On what this was calibrated", "section")]
     if report.populations:
-        names = ("Examiner", "People", "Genuine clips", "Synthetic clips", "Limit", "Population")
+        head = [
+            _text("Examiner", "small"),
+            *(_text(name, "head") for name in ("People", "Genuine clips", "Synthetic clips", "Limit")),
+            _text("Population", "small"),
+        ]
         rows = [
             [
                 _cell(explain.title_of(row.examiner), True),
@@ -283,7 +295,7 @@ def _calibrated_on(report: Report) -> list[Flowable]:
             ]
             for row in report.populations
         ]
-        story.append(_table([[_text(name, "small") for name in names], *rows], [0.17, 0.09, 0.1, 0.11, 0.09, 0.44]))
+        story.append(_table([head, *rows], [0.17, 0.09, 0.1, 0.11, 0.09, 0.44]))
     if report.fusion is None:
         return [*story, Spacer(1, 4), _text(explain.UNFITTED)]
     figures = [[_cell(explain.FIGURES.get(n, n)), _cell(str(f))] for n, f in report.fusion.figures.items()]

@@ -12,6 +12,8 @@ follows.
 3. A finding about the file itself does not come from the same pixels: it is added in full.
 4. Credentials, watermark and fingerprint are such findings, but they repeat one statement: whoever signed a work also
    marked and recorded it, and where that was wrong, all three are. Only the strongest of them counts.
+5. Whether a face is that of a given person is another question: someone else's face is not for that a synthetic one.
+   That answer stands beside the verdict and does not enter it.
 """
 
 import math
@@ -27,6 +29,9 @@ Kind = Literal["video", "picture", "sound"]
 
 PROVENANCE = ("credentials", "watermark", "fingerprint")
 """The examiners whose findings come from one record of how a work was made."""
+
+OTHER_QUESTIONS = ("identity",)
+"""The examiners that compare other propositions than H1 and H2."""
 
 ENFSI_SCALE = (
     (6.0, "extremely strong"),
@@ -86,7 +91,8 @@ def weigh(
     """The verdict on a file of ``kind`` that shows the faces ``tracks``, from everything that was found."""
     settings = settings or WeighSettings()
     working = [finding for finding in findings if finding.llr is not None]
-    said = {track: {f.examiner: f.llr for f in working if f.track == track and f.llr is not None} for track in tracks}
+    asked = [finding for finding in working if finding.examiner not in OTHER_QUESTIONS]
+    said = {track: {f.examiner: f.llr for f in asked if f.track == track and f.llr is not None} for track in tracks}
     faces: dict[int, float | None] = {}
     parts: dict[int, dict[str, float]] = {}
     for track in tracks:
@@ -97,7 +103,7 @@ def weigh(
     heard = [llr for llr in (any_of(list(faces.values())), *file_parts.values()) if llr is not None]
     llr = math.fsum(heard) if heard else None
     verdict = _verdict(llr, by_face, settings)
-    reason = _reason(verdict, kind, by_face, about_file, findings, llr, settings)
+    reason = _reason(verdict, kind, by_face, about_file, findings, llr, settings) + _beside(working)
     rounded = {track: _rounded(value) for track, value in faces.items()}
     return Weighing(verdict, _rounded(llr), reason, rounded, parts, file_parts)
 
@@ -201,16 +207,26 @@ def _reason(
 def _reason_synthetic(
     by_face: dict[int, list[Finding]], about_file: Sequence[Finding], findings: Sequence[Finding], llr: float
 ) -> str:
-    strongest = max((f for own in (*by_face.values(), about_file) for f in own), key=lambda f: f.llr or 0.0)
-    whose = f" (face {strongest.track})" if strongest.track is not None and len(by_face) > 1 else ""
     repeated = {f.examiner for f in findings if f.examiner in PROVENANCE and (f.llr or 0.0) > 0}
     once = (
         f" Of {_and(sorted(repeated))}, which repeat one statement, the strongest counts." if len(repeated) > 1 else ""
     )
     return (
         f"What was found is {times(llr)} more probable if a face here was made or replaced by software. "
-        f"Most telling{whose}: {strongest.text}{once}"
+        f"{_most_telling(by_face, about_file)}{once}"
     )
+
+
+def _most_telling(by_face: dict[int, list[Finding]], about_file: Sequence[Finding]) -> str:
+    strongest = max((f for own in (*by_face.values(), about_file) for f in own), key=lambda f: f.llr or 0.0)
+    whose = f" (face {strongest.track})" if strongest.track is not None and len(by_face) > 1 else ""
+    return f"Most telling{whose}: {strongest.text}"
+
+
+def _beside(working: Sequence[Finding]) -> str:
+    """What answers to other questions say, where they say something."""
+    telling = [f.text for f in working if f.examiner in OTHER_QUESTIONS and abs(f.llr or 0.0) >= ENFSI_SCALE[-1][0]]
+    return "".join(f" Beside the verdict: {text}" for text in telling)
 
 
 def _and(names: Sequence[str]) -> str:
@@ -221,7 +237,7 @@ def _reason_thin(by_face: dict[int, list[Finding]], llr: float, settings: WeighS
     if llr >= 0.3:
         return (
             f"There are signs of a synthetic face, {times(llr)} more probable if one was made by software, "
-            f"but a verdict needs {10**settings.synthetic_from:.0f} times."
+            f"but a verdict needs {10**settings.synthetic_from:.0f} times. {_most_telling(by_face, ())}"
         )
     unwatched = [track for track, own in by_face.items() if len(own) < settings.least_examiners]
     if unwatched and llr <= settings.no_sign_to:
