@@ -143,7 +143,17 @@ def test_the_longer_no_blink_comes_the_more_it_says(seconds: float, longer: floa
     assert count_evidence(0, seconds * longer, SETTINGS) > count_evidence(0, seconds, SETTINGS)
 
 
-def test_a_long_clip_asks_for_a_minute_of_pixels() -> None:
+def test_a_long_clip_is_watched_for_a_minute() -> None:
     track = Track(1, [face(landmarks_at(), i) for i in range(3000)])
     wanted = Blinking().wants(video(), track)
-    assert 50 < wanted[-1].time_s - wanted[0].time_s <= 60
+    assert 59 < wanted[-1].time_s - wanted[0].time_s <= 60
+    apart = Track(1, [face(landmarks_at(), i + 20_000 * (i // 500)) for i in range(3000)])  # parts of a long clip
+    assert len(Blinking().wants(video(), apart)) == 1500
+
+
+def test_the_rate_is_that_of_the_minute_in_which_both_witnesses_look(tmp_path: Path) -> None:
+    at = [2.0, 5.0, 8.0, 11.0]
+    cue = Blinking(BlinkingSettings(longest_s=6.0))
+    finding = cue.examine(footage(tmp_path / "a.mkv", 12, at), [blinking_track(12, at)])[0]
+    assert finding.details["seconds_watched"] == 6
+    assert finding.details["seen_by_landmarks"] == finding.details["seen_in_pixels"] == finding.details["blinks"] == 2

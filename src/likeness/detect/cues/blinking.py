@@ -48,7 +48,7 @@ class BlinkingSettings:
     usual_rate: tuple[float, float] = (10.0, 30.0)
     usual_duration_s: tuple[float, float] = (0.1, 0.4)
     bound: float = 0.7
-    longest_pixels_s: float = 60.0  # the eyes' pixels are followed over this long: decoding is what costs
+    longest_s: float = 60.0  # a minute says as much as the bound lets it
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class Blinking(Cue[EyePatches]):
     """People blink 10–30 times a minute for 0.1–0.4 s; early deepfakes hardly blink (seed 004; Li et al. 2018).
 
     A blink counts where the eye aspect ratio dips or, since landmarks trained on few closed eyes may miss it, where the
-    pixels of both eyes change as briefly; the pixels are followed for a minute from the middle of a track. The evidence
-    is a count against published rates (`count_evidence`), so it needs no calibration. Abstains on clips under 6 s,
+    pixels of both eyes change as briefly; both are watched for a minute from the middle of a track. The evidence is a
+    count against published rates (`count_evidence`), so it needs no calibration. Abstains on clips under 6 s,
     under 12 frames a second, on faces narrower than 60 px, where the eye aspect ratio is noise, and where the eyes were
     out of sight too often. A swap that repeats the blinks of the person underneath cannot be told this way, so a usual
     rate of blinking says almost nothing.
@@ -110,9 +110,7 @@ class Blinking(Cue[EyePatches]):
         return reason
 
     def wants(self, clip: Clip, track: Track) -> list[Face]:
-        readable = self._readable(track)
-        centre, half = (readable[0].time_s + readable[-1].time_s) / 2, self.settings.longest_pixels_s / 2
-        return [face for face in readable if abs(face.time_s - centre) <= half]
+        return self._watched(track)
 
     def note(self, sighting: Sighting) -> EyePatches:
         return eye_patches(sighting)
@@ -148,11 +146,15 @@ class Blinking(Cue[EyePatches]):
     def llr(self, measured: Measurement) -> float:
         return float(np.clip(measured.values["scarcity"], -self.settings.bound, self.settings.bound))
 
-    def _readable(self, track: Track) -> list[Face]:
-        return [face for face in track.faces if abs(face.yaw) <= self.settings.largest_yaw]
+    def _watched(self, track: Track) -> list[Face]:
+        """The faces whose eyes can be read, at most ``longest_s`` of them, from the middle of the track."""
+        readable = [face for face in track.faces if abs(face.yaw) <= self.settings.largest_yaw]
+        most = round(self.settings.longest_s / max(frame_interval(track.faces), 1e-3))
+        first = max(len(readable) - most, 0) // 2
+        return readable[first : first + most]
 
     def _curve(self, track: Track) -> EyeCurve:
-        return eye_curve(self._readable(track), self.settings)
+        return eye_curve(self._watched(track), self.settings)
 
     def _out_of_range(self, track: Track) -> str | None:
         settings, faces = self.settings, track.faces

@@ -184,7 +184,7 @@ def voice_envelope(clip: Clip, start_s: float, end_s: float, settings: LipsSetti
     power = np.zeros(max(last - first, 1))
     left, position = np.zeros(0), 0
     for block in clip.samples(1):
-        if position * size >= last * size:
+        if position >= last:
             break
         heard, state = sosfilt(band, np.nan_to_num(block[:, 0].astype(np.float64)), zi=state)
         left = np.concatenate([left, heard])
