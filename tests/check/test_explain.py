@@ -97,5 +97,5 @@ def test_every_examiner_has_one_row_and_bars_stay_in_their_box(said: list[tuple[
 
 
 def test_numbers_read_like_numbers() -> None:
-    assert (signed(0.5), signed(-0.256), signed(None)) == ("+0.50", "−0.26", "–")
+    assert (signed(0.5), signed(-0.256), signed(-0.001), signed(None)) == ("+0.50", "−0.26", "+0.00", "–")
     assert (chance(0.5), chance(0.999), chance(0.001)) == ("50 %", "over 99 %", "under 1 %")

@@ -115,6 +115,14 @@ def test_a_curve_breaks_where_nothing_was_measured() -> None:
     assert all(left + width <= 100.001 for left, width in drawn.shaded)
 
 
+def test_a_curve_of_pairs_of_frames_is_one_line() -> None:
+    figure = findings()[1].figure
+    assert figure is not None
+    times = [second + part for second in range(6) for part in (0.0, 0.04)]
+    pairs = figure.model_copy(update={"times_s": times, "values": [0.5] * len(times)})
+    assert [len(line) for line in plot(findings()[1].model_copy(update={"figure": pairs})).lines] == [12]
+
+
 @given(st.lists(st.tuples(st.floats(0, 50), st.floats(0, 50)), max_size=5), st.floats(0, 50))
 def test_bars_stay_on_the_timeline(spans: list[tuple[float, float]], duration: float) -> None:
     ordered = [(min(a, b, duration), min(max(a, b), duration)) for a, b in spans]

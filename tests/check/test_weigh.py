@@ -60,6 +60,11 @@ def test_specification(case: tuple) -> None:
     assert set(weighing.faces) == set(tracks)
 
 
+def test_the_reason_quotes_the_first_sentence_of_the_most_telling() -> None:
+    long = Finding(examiner="noise", text="It has 3.1 times less noise. Blocks agree.", llr=0.8, track=1)
+    assert weigh("video", [1], [long, said(0.4)]).reason.endswith("Most telling: It has 3.1 times less noise.")
+
+
 def test_probability_is_that_of_even_prior_odds() -> None:
     assert weigh("video", [1], [said(1.0)]).probability == pytest.approx(10 / 11)
     assert weigh("video", [], []).probability is None

@@ -81,7 +81,9 @@ def check_file(path: Path, settings: CheckSettings | None = None, reference: Pat
     }
     declared = [
         finding
-        for examiner in tracked(PROVENANCE_EXAMINERS, f"Reading marks of {clip.path.name}", 3, "examiners")
+        for examiner in tracked(
+            PROVENANCE_EXAMINERS, f"Reading marks of {clip.path.name}", len(PROVENANCE_EXAMINERS), "examiners"
+        )
         for finding in examine(examiner, clip, tracks)
     ]
     cues, unusable = build(CUES, known)

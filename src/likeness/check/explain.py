@@ -232,7 +232,7 @@ def size(count: int) -> str:
 
 def signed(value: float | None) -> str:
     """A log10 ratio with its sign, "+0.50"; a dash for none."""
-    return "–" if value is None else f"{value:+.2f}".replace("-", "−")
+    return "–" if value is None else f"{round(value, 2) + 0.0:+.2f}".replace("-", "−")  # never minus zero
 
 
 def chance(probability: float) -> str:

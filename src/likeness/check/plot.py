@@ -11,7 +11,8 @@ from likeness.check.report import Span
 from likeness.examiner import Figure, Finding
 
 LADDER = (-2.0, 4.0)  # log10 likelihood ratios at the ends of the drawn scale
-_GAP = 3.0  # a curve is broken where two of its times lie this many usual steps apart
+_GAP = 3.0  # a curve is broken where two of its times lie this many usual steps apart: the upper quartile, as some
+# cues look at pairs of frames
 _MARGIN = 0.06  # free part above and below a curve
 
 
@@ -76,7 +77,7 @@ def plot(finding: Finding) -> Plot:
 
 def _unbroken(figure: Figure) -> list[list[tuple[float, float]]]:
     steps = sorted(b - a for a, b in zip(figure.times_s, figure.times_s[1:], strict=False))
-    longest = _GAP * steps[len(steps) // 2] if steps else 0.0
+    longest = _GAP * steps[3 * (len(steps) - 1) // 4] if steps else 0.0
     runs: list[list[tuple[float, float]]] = [[]]
     for time, value in zip(figure.times_s, figure.values, strict=True):
         if value is None or (runs[-1] and time - runs[-1][-1][0] > longest):

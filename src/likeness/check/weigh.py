@@ -17,6 +17,7 @@ follows.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -220,7 +221,8 @@ def _reason_synthetic(
 def _most_telling(by_face: dict[int, list[Finding]], about_file: Sequence[Finding]) -> str:
     strongest = max((f for own in (*by_face.values(), about_file) for f in own), key=lambda f: f.llr or 0.0)
     whose = f" (face {strongest.track})" if strongest.track is not None and len(by_face) > 1 else ""
-    return f"Most telling{whose}: {strongest.text}"
+    first = re.split(r"(?<=[.!?])\s+(?=[A-Z])", strongest.text, maxsplit=1)[0]
+    return f"Most telling{whose}: {first}"
 
 
 def _beside(working: Sequence[Finding]) -> str:
