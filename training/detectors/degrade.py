@@ -17,8 +17,11 @@ from training.detectors.burst import Burst, resized
 
 @dataclass(frozen=True)
 class RecordSettings:
-    """``noise``: standard deviations in grey levels; ``crf`` of libx264; probabilities that each happens."""
+    """``soft``: parts of the resolution that lens and sensor resolve; ``noise``: standard deviations in grey levels;
+    ``crf`` of libx264; probabilities that each happens."""
 
+    soft: tuple[float, float] = (0.35, 0.9)
+    softened: float = 0.4
     noise: tuple[float, float] = (0.5, 5.0)
     noisy: float = 0.7
     crf: tuple[int, int] = (14, 28)
@@ -42,11 +45,21 @@ def recorded(burst: Burst, rng: np.random.Generator, settings: RecordSettings | 
     """``burst`` as a camera would have stored it."""
     settings = settings or RecordSettings()
     frames = burst.frames
+    if rng.random() < settings.softened:
+        frames = at_resolution(frames, rng.uniform(*settings.soft))
     if rng.random() < settings.noisy:
         frames = with_sensor_noise(frames, rng.uniform(*settings.noise), rng)
     if rng.random() < settings.compressed:
         frames = through_h264(frames, int(rng.integers(*settings.crf)))
     return burst.with_frames(frames)
+
+
+def at_resolution(frames: np.ndarray, part: float) -> np.ndarray:
+    """``frames`` as soft as if only ``part`` of their resolution had been resolved."""
+    height, width = frames.shape[1:3]
+    size = max(round(width * part), 16), max(round(height * part), 16)
+    small = (cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames)
+    return np.stack([cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC) for frame in small])
 
 
 def with_sensor_noise(frames: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:

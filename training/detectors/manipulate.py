@@ -10,6 +10,8 @@ itself, as swap programs do, and lays it in with one hand for the whole burst (`
   filmed people give one performance.
 - `autoencoder`: such a face, or the own one, redrawn by an autoencoder (`redrawers.py`).
 - `flow`: another person's face drawn by the running start of `flow`, our own MAKE.
+
+`generated` is a kind of its own: a whole portrait of nobody by our own generator, in the place of the burst.
 """
 
 from collections.abc import Callable
@@ -32,6 +34,8 @@ from training.detectors.degrade import sharper
 from training.detectors.redrawers import Redrawer
 
 KINDS = ("blend", "resolution", "paste", "autoencoder", "flow")
+GENERATED = "generated"
+ALL_KINDS = (*KINDS, GENERATED)
 _GRID = 17  # nodes a side on which a warp by landmarks is computed
 _FLOW_COVERAGE = recipe_for("flow").coverage
 

@@ -24,17 +24,22 @@ import numpy as np
 import torch
 
 from likeness.detect.networks.inputs import COVERAGE, CROP, SEQUENCE
-from likeness.faces.align import aligned_crop
+from likeness.faces.align import TEMPLATE, aligned_crop, apply, square_in_crop
 from likeness.files import atomic_write, write_text
+from likeness.make.portraits.model import PortraitModel
+from likeness.make.portraits.sheet import enlarged
 from likeness.progress import tracked
 from training.detectors.burst import Burst
 from training.detectors.degrade import published, recorded
-from training.detectors.manipulate import KINDS, Decoders, manipulated
+from training.detectors.manipulate import GENERATED, Decoders, manipulated
 from training.detectors.redrawers import load_redrawers
-from training.detectors.sources import Sources, Split, load_sources
+from training.detectors.sources import Sources, Split, load_sources, moved_about
 
 SHARD = 50  # couples
+SHARES = {"blend": 0.15, "resolution": 0.1, "paste": 0.3, "autoencoder": 0.3, "flow": 0.1, GENERATED: 0.05}
 _HALF_RATE = 0.2  # share of bursts of which every second frame was dropped
+FIRST_SEED = 2_000_000  # of portraits of nobody: away from those that are tested
+_GENERATED_PX = 256
 _UNSURE = 0.006  # standard deviation of landmarks in widths of the face, the same for both of a couple
 
 
@@ -53,9 +58,18 @@ def couple(sources: Sources, decoders: Decoders, kind: str, rng: np.random.Gener
     """A genuine burst and the same manipulated by ``kind``, as published; SEQUENCE frames each."""
     burst, donor = sources.draw(rng)
     filmed = recorded(burst, rng)
-    genuine, fake = published([filmed, manipulated(kind, filmed, donor, decoders, rng)], rng)
+    made = generated(rng) if kind == GENERATED else manipulated(kind, filmed, donor, decoders, rng)
+    genuine, fake = published([filmed, made], rng)
     rows = slice(None, None, 2) if rng.random() < _HALF_RATE else slice(len(genuine) - SEQUENCE, None)
     return genuine.taken(rows), fake.taken(rows)
+
+
+def generated(rng: np.random.Generator) -> Burst:
+    """A portrait of nobody, moved about as stills of portraits are."""
+    seed = FIRST_SEED + int(rng.integers(2**30))
+    picture = enlarged(_generator().portraits([seed])[0], _GENERATED_PX)
+    points = apply(square_in_crop(_GENERATED_PX), TEMPLATE).astype(np.float32)
+    return moved_about(Burst(picture[None], points[None], f"nobody {seed}", "portraits"), rng)
 
 
 def crops_of(burst: Burst, shift: np.ndarray) -> np.ndarray:
@@ -74,7 +88,7 @@ def make_shard(work: Work) -> None:
     images = np.empty((SHARD, 2, SEQUENCE, CROP, CROP, 3), np.uint8)
     told = []
     for row in range(SHARD):
-        kind = KINDS[int(rng.integers(len(KINDS)))]
+        kind = str(rng.choice(list(SHARES), p=list(SHARES.values())))
         genuine, fake = couple(sources, decoders, kind, rng)
         shift = rng.normal(0, _UNSURE, (SEQUENCE, 2))
         images[row] = crops_of(genuine, shift), crops_of(fake, shift)
@@ -87,6 +101,11 @@ def make_shard(work: Work) -> None:
 @cache
 def _sources(pairs: Path, split: Split) -> Sources:
     return load_sources(Path(os.environ["LIKENESS_DATA"]), pairs, split)
+
+
+@cache
+def _generator() -> PortraitModel:
+    return PortraitModel.load()
 
 
 @cache

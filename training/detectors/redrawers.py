@@ -27,7 +27,7 @@ from training.face_landmarks.data import load_portraits
 from training.schedule import half_cosine, set_learning_rate
 
 SIZE = 128
-Rise = Literal["shuffle", "transposed", "bilinear", "nearest"]
+Rise = Literal["shuffle", "transposed", "bilinear"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,6 @@ MAKES = (
     Make("shuffle8", 96, 8, "shuffle", 0.0),
     Make("transposed16", 24, 16, "transposed", 0.0),
     Make("bilinear8", 128, 8, "bilinear", 0.03),
-    Make("nearest16", 40, 16, "nearest", 0.03),
 )
 STAGES = (0.25, 0.55, 1.0)  # parts of the training after which the network is kept
 
@@ -60,7 +59,7 @@ def _rise(channels: int, filters: int, how: Rise) -> nn.Module:
         return nn.Sequential(nn.Conv2d(channels, 4 * filters, 3, padding=1), nn.LeakyReLU(0.1), nn.PixelShuffle(2))
     if how == "transposed":
         return nn.Sequential(nn.ConvTranspose2d(channels, filters, 4, 2, 1), nn.LeakyReLU(0.1))
-    return nn.Sequential(nn.Upsample(scale_factor=2, mode=how), *_block(channels, filters))
+    return nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear"), *_block(channels, filters))
 
 
 class Redrawer(nn.Module):

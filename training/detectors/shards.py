@@ -8,11 +8,11 @@ import numpy as np
 
 from likeness.detect.networks.examples import Example, Examples
 from likeness.errors import MissingDataError
-from training.detectors.manipulate import KINDS
+from training.detectors.manipulate import ALL_KINDS
 from training.detectors.sources import Split
 
 
-def load_examples(folder: Path, split: Split, kinds: Collection[str] = KINDS) -> Examples:
+def load_examples(folder: Path, split: Split, kinds: Collection[str] = ALL_KINDS) -> Examples:
     """The couples of ``split`` that were manipulated by one of ``kinds``; pixels stay on disk until they are looked at.
 
     Raises MissingDataError where there are none.

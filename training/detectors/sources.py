@@ -39,9 +39,9 @@ class Sources:
     def draw(self, rng: np.random.Generator) -> tuple[Burst, Donor]:
         """A burst of ``FRAMES`` frames, and somebody else whose face may be laid in it."""
         which = rng.random()
-        if which < 0.45:
+        if which < 0.4:
             return self._portrait(rng, moving=True), Donor(self._portrait(rng, moving=False), answers=False)
-        if which < 0.75 or not self.clips:
+        if which < 0.65 or not self.clips:
             return self._pair(rng)
         clip = self.clips[int(rng.integers(len(self.clips)))]
         start = int(rng.integers(len(clip) - FRAMES + 1))

@@ -15,7 +15,7 @@ from typing import get_args
 from likeness.detect.fit_network import FitNetworkSettings, begun
 from likeness.detect.networks.stored import NetworkConfig, NetworkKind
 from likeness.detect.networks.training import TrainSettings, train
-from training.detectors.manipulate import KINDS
+from training.detectors.manipulate import ALL_KINDS
 from training.detectors.shards import load_examples
 
 
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("material", type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--pretrained", type=Path)
-    parser.add_argument("--kinds", default=",".join(KINDS), help="manipulations to learn, separated by commas")
+    parser.add_argument("--kinds", default=",".join(ALL_KINDS), help="manipulations to learn, separated by commas")
     parser.add_argument("--minutes", type=float, default=TrainSettings.minutes)
     parser.add_argument("--couples", type=int, default=TrainSettings.couples)
     parser.add_argument("--learning-rate", type=float, default=TrainSettings.learning_rate)

@@ -9,9 +9,9 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from likeness.detect.calibrate import CueCalibration, shipped
+from likeness.detect.calibrate import UNCALIBRATED, CueCalibration, shipped
 from likeness.detect.sightings import Sighting, sightings
 from likeness.errors import LikenessError
 from likeness.examiner import Examiner, Figure, Finding, Picture, abstention
@@ -46,6 +46,11 @@ class Cue(Examiner, Generic[Note]):
 
     def __init__(self, calibration: CueCalibration | None = None) -> None:
         self.calibration = calibration or shipped(self.name)
+
+    @classmethod
+    def uncalibrated(cls) -> Self:
+        """The cue as it measures before anything is calibrated."""
+        return cls(calibration=UNCALIBRATED)
 
     @abstractmethod
     def reason_to_abstain(self, clip: Clip, track: Track) -> str | None:

@@ -19,7 +19,7 @@ from likeness.detect.networks.sequences import SequenceNetwork
 from likeness.detect.networks.stored import NetworkConfig, NetworkKind, build, load
 from likeness.detect.networks.training import TrainSettings, predict, train
 from likeness.detect.sightings import runs
-from likeness.errors import BadMediaError, MissingDataError, ModelError
+from likeness.errors import BadMediaError, FaceSetError, MissingDataError, ModelError
 from likeness.faces.align import alignment, apply, invert, square_in_crop, warp
 from likeness.faces.faceset import FaceSet
 from likeness.faces.tracker import track_faces
@@ -54,13 +54,13 @@ def fit_network(
     MissingDataError where a part lacks genuine or synthetic faces, ModelError, StorageError.
     """
     settings = settings or FitNetworkSettings()
+    network = begun(kind, settings)
     parts = split(samples, settings.split)
     learnt, chosen_by, tested = (
         cut_out(part, out / CROPS, settings.bursts) for part in (parts.train, parts.validate, parts.test)
     )
     if not learnt or not chosen_by:
         raise MissingDataError("There are too few people to train on some and to choose by others. Add clips.")
-    network = begun(kind, settings)
     config = NetworkConfig(kind=kind, backbone=settings.backbone)
     config = train(network, config, Examples(learnt), Examples(chosen_by), out, settings.train, settings.resume)
     if {row.synthetic for row in tested} == {False, True}:
@@ -87,7 +87,7 @@ def _stored_crops(path: Path, folder: Path, bursts: int) -> list[np.ndarray]:
     if not stored.is_file():
         try:
             cut = list(_of_face_set(path, bursts) if path.is_dir() else _of_clip(path, bursts))
-        except BadMediaError:
+        except (BadMediaError, FaceSetError):
             cut = []
         shape = (len(cut), SEQUENCE, CROP, CROP, 3)
         folder.mkdir(parents=True, exist_ok=True)

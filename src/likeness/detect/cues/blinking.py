@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy.ndimage import median_filter
@@ -100,6 +101,10 @@ class Blinking(Cue[EyePatches]):
     def __init__(self, settings: BlinkingSettings | None = None) -> None:
         super().__init__(UNCALIBRATED)
         self.settings = settings or BlinkingSettings()
+
+    @classmethod
+    def uncalibrated(cls) -> Self:
+        return cls()
 
     def reason_to_abstain(self, clip: Clip, track: Track) -> str | None:
         if clip.kind != "video":

@@ -81,11 +81,11 @@ class AugmentSettings:
     scale: float = 0.06
     shift: float = 0.03
     turn: float = 4.0
-    shrunk: float = 0.2
-    smallest: float = 0.5
-    jpeg: float = 0.2
+    shrunk: float = 0.3
+    smallest: float = 0.35
+    jpeg: float = 0.25
     jpeg_quality: tuple[int, int] = (45, 95)
-    blurred: float = 0.1
+    blurred: float = 0.15
     recoloured: float = 0.5
     grey: float = 0.05
     cut_out: float = 0.15
