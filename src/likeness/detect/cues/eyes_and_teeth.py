@@ -22,7 +22,7 @@ _HIGHLIGHT_WITHIN = 0.6  # iris radii: farther out, the white of the eye shines
 _LID_GROWTH = (1.1, 1.5)  # across and up: landmarks lie within the lashes, and too near to each other on open eyes
 _BANDS = (1.0, 2.0, 4.0)  # pixels: fine detail lies between the first two blurs, coarse between the last two
 _FLOOR = 0.3  # grey levels: what rounding to 8 bits leaves
-_TOOTH_EDGE = 3  # pixels left out along lips and gums: the finer blurs carry their edges so far
+_TOOTH_EDGES = (3, 1)  # pixels left out beside teeth, and above and below: blurs along rows carry edges sideways only
 
 # Rectangles (x0, y0, x1, y1) of the crop's unit square: skin, and parts of the face with structure of their own.
 _CHEEKS = ((0.16, 0.30, 0.32, 0.50), (0.68, 0.30, 0.84, 0.50))
@@ -184,7 +184,7 @@ def look_closely(sighting: Sighting, settings: EyesAndTeethSettings) -> EyesAndT
     right, left = (eye_of(crop, grey, landmarks[part], settings) for part in (RIGHT_EYE, LEFT_EYE))
     eyes = None if right is None or left is None else (right, left)
     softness = None if eyes is None else _softness(fine, coarse, landmarks, settings)
-    blankness = _blankness(crop, grey, fine, landmarks[INNER_LIPS], settings)
+    blankness = _blankness(crop, grey, landmarks[INNER_LIPS], settings)
     if eyes is None and blankness is None:
         return None
     return EyesAndTeethNote(sighting.frame.time_s, eyes, softness, blankness)
@@ -262,25 +262,23 @@ def _softness(
     return float(levels[0] - levels[1])
 
 
-def _blankness(
-    crop: np.ndarray, grey: np.ndarray, fine: np.ndarray, lips: np.ndarray, settings: EyesAndTeethSettings
-) -> float | None:
+def _blankness(crop: np.ndarray, grey: np.ndarray, lips: np.ndarray, settings: EyesAndTeethSettings) -> float | None:
     """log2 of the cheeks' fine detail over that of the teeth, each against its own brightness; None without teeth.
 
-    Teeth are what is bright between the lips and less red than the cheeks, which a tongue is not.
+    Detail is looked for along rows, since upright gaps part teeth while lips run across. Teeth are what is bright
+    between the lips and less red than the cheeks, which a tongue is not.
     """
     if float(np.linalg.norm(lips[2] - lips[6])) < settings.open_mouth * _CROP:
         return None
     cheeks = _within(_CHEEKS)
-    mouth = cv2.erode(_filled(lips, grey.shape).astype(np.uint8), np.ones((2 * _TOOTH_EDGE + 1,) * 2, np.uint8)).astype(
-        bool
-    )
+    mouth = _filled(lips, grey.shape)
     redness = crop[..., 0].astype(np.float32) - crop[..., 1]
     cheek_grey = float(np.median(grey[cheeks]))
     teeth = mouth & (grey >= settings.tooth_brightness * cheek_grey) & (redness < np.median(redness[cheeks]))
-    teeth = cv2.erode(teeth.astype(np.uint8), np.ones((2 * _TOOTH_EDGE + 1,) * 2, np.uint8)).astype(bool)
+    teeth = cv2.erode(teeth.astype(np.uint8), _tooth_margin()).astype(bool)
     if teeth.sum() < settings.least_teeth:
         return None
+    fine = cv2.GaussianBlur(grey, (7, 1), _BANDS[0]) - cv2.GaussianBlur(grey, (13, 1), _BANDS[1])
     of_teeth, of_cheeks = (
         (_amplitude(fine[region]) + _FLOOR) / max(float(grey[region].mean()), 1.0) for region in (teeth, cheeks)
     )
@@ -296,6 +294,12 @@ def _filled(outline: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     mask = np.zeros(shape[:2], np.uint8)
     cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], 1)
     return mask.astype(bool)
+
+
+@cache
+def _tooth_margin() -> np.ndarray:
+    across, up = _TOOTH_EDGES
+    return np.ones((2 * up + 1, 2 * across + 1), np.uint8)
 
 
 @cache
