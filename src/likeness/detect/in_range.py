@@ -51,7 +51,7 @@ class RangeSettings:
 @dataclass(frozen=True, eq=False)
 class RangeNote:
     """One face at one moment. ``flat`` and ``in_few_colours`` are parts of the face, ``look`` is the face upright,
-    float32 (48, 48), of mean 0 and deviation 1.
+    uint8 (48, 48): small, as there may be hundreds of each face of a crowd.
     """
 
     width_px: float
@@ -72,15 +72,14 @@ def note_range(image: np.ndarray, face: Face, settings: RangeSettings) -> RangeN
     colours = np.bincount(
         ((upper[..., 0] << 2 * _COLOUR_BITS) + (upper[..., 1] << _COLOUR_BITS) + upper[..., 2]).ravel()
     )
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    small = cv2.resize(grey, (_LOOK, _LOOK), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     return RangeNote(
         width_px=face.width,
         yaw=face.yaw,
         sharpness=sharpness_of(image, face.landmarks),
         flat=float((spread <= settings.flat_levels).mean()),
         in_few_colours=float(np.sort(colours)[-_COLOURS:].sum() / colours.sum()),
-        look=(small - small.mean()) / max(float(small.std()), _LEAST_CONTRAST),
+        look=cv2.resize(grey, (_LOOK, _LOOK), interpolation=cv2.INTER_AREA),
     )
 
 
@@ -127,9 +126,18 @@ def change(notes: Sequence[RangeNote]) -> float:
     Landmarks waver by a pixel even on a still picture, and it may be panned or zoomed: each look is first laid on the
     usual one by the affine map under which they agree best (Evangelidis & Psarakis 2008, IEEE TPAMI 30).
     """
-    looks = [notes[i].look for i in np.linspace(0, len(notes) - 1, min(len(notes), _MOST_LOOKS)).round().astype(int)]
+    looks = [
+        _standardised(notes[i].look)
+        for i in np.linspace(0, len(notes) - 1, min(len(notes), _MOST_LOOKS)).round().astype(int)
+    ]
     usual = np.median(np.stack(looks), axis=0).astype(np.float32)
     return max(_difference(look, usual) for look in looks)
+
+
+def _standardised(look: np.ndarray) -> np.ndarray:
+    """``look`` as float32 with mean 0 and deviation 1."""
+    bright = look.astype(np.float32)
+    return (bright - bright.mean()) / max(float(bright.std()), _LEAST_CONTRAST)
 
 
 def _difference(look: np.ndarray, usual: np.ndarray) -> float:
