@@ -2,6 +2,8 @@
 
 import copy
 import csv
+import math
+import pickle
 import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -151,7 +153,9 @@ class _Training:
         settings = self.settings
         self.network.train()
         done = self.spent_s / (settings.minutes * 60)
-        rate = min(1.0, (self.step + 1) / settings.warm_up) * (0.01 + 0.99 * (1 + np.cos(np.pi * min(done, 1.0))) / 2)
+        rate = min(1.0, (self.step + 1) / settings.warm_up) * (
+            0.01 + 0.99 * (1 + math.cos(math.pi * min(done, 1.0))) / 2
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = settings.learning_rate * rate
         with _autocast(self.network):
@@ -236,7 +240,7 @@ class _Training:
             self.network.load_state_dict(stored["network"])
             self.average.load_state_dict(stored["average"])
             self.optimizer.load_state_dict(stored["optimizer"])
-        except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
+        except (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
             raise ModelError(f"{path} cannot be read, so that training cannot go on. Start anew.") from error
         self.config, self.best = config, float(stored["best"])
         self.step, self.spent_s = int(stored["step"]), float(stored["spent_s"])
