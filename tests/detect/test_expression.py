@@ -11,7 +11,7 @@ from likeness.detect.cue import Measurement, measure
 from likeness.detect.cues.expression import Expression, Movement, alike, reach
 from likeness.faces.align import TEMPLATE
 from likeness.faces.face import LEFT_BROW, RIGHT_BROW, Track
-from likeness.faces.pose import _DEPTH
+from likeness.faces.pose import DEPTH
 
 COUNT = 120
 CALIBRATION = CueCalibration(
@@ -34,7 +34,7 @@ def lively(
     rng = np.random.default_rng(6)
     wander = np.convolve(rng.normal(0, 1, (count + lag + 20)), np.hanning(9) / 2, "same")
     alone = np.convolve(rng.normal(0, 1, count), np.hanning(9) / 2, "same")
-    shape = np.column_stack([TEMPLATE, _DEPTH]).astype(np.float64)
+    shape = np.column_stack([TEMPLATE, DEPTH]).astype(np.float64)
     faces = []
     for i in range(count):
         moved = shape.copy()

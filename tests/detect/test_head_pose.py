@@ -11,7 +11,7 @@ from likeness.detect.cue import Measurement, measure
 from likeness.detect.cues.head_pose import HeadPose, angles, pose
 from likeness.faces.align import TEMPLATE
 from likeness.faces.face import Track
-from likeness.faces.pose import _DEPTH
+from likeness.faces.pose import DEPTH
 
 COUNT = 100
 EVERY = np.arange(68)
@@ -27,7 +27,7 @@ def turned(yaw: float, pitch: float, width: float = FACE_PX) -> np.ndarray:
     y, p = np.radians([yaw, pitch])
     about_y = np.array([[np.cos(y), 0, -np.sin(y)], [0, 1, 0], [np.sin(y), 0, np.cos(y)]])
     about_x = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
-    shape = np.column_stack([TEMPLATE, _DEPTH]).astype(np.float64)
+    shape = np.column_stack([TEMPLATE, DEPTH]).astype(np.float64)
     return (shape - shape[27]) @ (about_x @ about_y).T[:, :2] * width + 120
 
 

@@ -11,7 +11,7 @@ from made_faces import SIZE, clip_of, face, landmarks_at, skin, video
 
 from likeness.detect.calibrate import CueCalibration, Feature
 from likeness.detect.cue import Measurement, measure
-from likeness.detect.cues.noise import Noise, residual_of, spread_pairs
+from likeness.detect.cues.noise import Noise, residual_of
 from likeness.faces.face import Track
 from likeness.faces.hull import hull_mask
 from likeness.media.clip import open_clip
@@ -135,21 +135,6 @@ def test_shading_leaves_no_residual(slope_x: float, slope_y: float, level: float
 def test_white_noise_keeps_its_deviation_in_the_residual() -> None:
     noise = np.random.default_rng(0).normal(0, 2.0, (200, 20, 20))
     assert residual_of(noise).std() == pytest.approx(2.0, rel=0.03)
-
-
-@given(st.integers(0, 200), st.integers(2, 60))
-def test_pairs_are_bounded_in_order_and_neighbours(length: int, count: int) -> None:
-    faces = [face(LANDMARKS, i) for i in range(length)]
-    chosen = [f.frame for f in spread_pairs(faces, count, 0.1)]
-    assert len(chosen) <= max(count, 1)
-    assert chosen == sorted(set(chosen))
-    if length > count:
-        assert all(frame + 1 in chosen or frame - 1 in chosen for frame in chosen)
-
-
-def test_a_slow_clip_has_no_pairs() -> None:
-    faces = [face(LANDMARKS, i, rate=2.0) for i in range(100)]
-    assert len(spread_pairs(faces, 20, 0.1)) == 20
 
 
 def test_a_clip_without_faces_abstains() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_faces import clip_of, face, landmarks_at
 
-from likeness.detect.sightings import consecutive, frame_interval, sightings, spans_above, spread
+from likeness.detect.sightings import consecutive, frame_interval, sightings, spans_above, spread, spread_pairs
 
 POINTS = landmarks_at()
 
@@ -37,6 +37,21 @@ def test_a_spread_keeps_ends_and_order(count: int, most: int) -> None:
     assert chosen == sorted(set(chosen))
     if count and most > 1:
         assert (chosen[0], chosen[-1]) == (0, count - 1)
+
+
+@given(st.integers(0, 200), st.integers(2, 60))
+def test_pairs_are_bounded_in_order_and_neighbours(length: int, count: int) -> None:
+    faces = faces_at(list(range(length)))
+    chosen = [f.frame for f in spread_pairs(faces, count, 0.1)]
+    assert len(chosen) <= max(count, 1)
+    assert chosen == sorted(set(chosen))
+    if length > count:
+        assert all(frame + 1 in chosen or frame - 1 in chosen for frame in chosen)
+
+
+def test_a_slow_clip_has_no_pairs() -> None:
+    faces = [face(POINTS, i, rate=2.0) for i in range(100)]
+    assert len(spread_pairs(faces, 20, 0.1)) == 20
 
 
 def test_a_track_is_cut_where_the_face_was_lost() -> None:

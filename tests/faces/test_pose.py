@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from likeness.faces.align import MIRROR, TEMPLATE
-from likeness.faces.pose import _DEPTH, pose_of
+from likeness.faces.pose import DEPTH, pose_of
 
-SHAPE = np.column_stack([TEMPLATE - 0.5, _DEPTH])
+SHAPE = np.column_stack([TEMPLATE - 0.5, DEPTH])
 
 
 def turned(yaw: float, pitch: float, roll: float, distance: float | None = None) -> np.ndarray:

@@ -62,6 +62,20 @@ def spread(faces: Sequence[Face], count: int) -> list[Face]:
     return [faces[i] for i in np.linspace(0, len(faces) - 1, count).round().astype(int)]
 
 
+def spread_pairs(faces: Sequence[Face], count: int, longest_gap_s: float) -> list[Face]:
+    """At most ``count`` of ``faces``, evenly spread over time, as neighbours where they lie within ``longest_gap_s``.
+
+    Where fewer than half of ``count`` pairs exist (a slow frame rate), the rest are spread without neighbours.
+    """
+    if len(faces) <= count:
+        return list(faces)
+    firsts = [i for i in range(len(faces) - 1) if faces[i + 1].time_s - faces[i].time_s <= longest_gap_s]
+    if len(firsts) < count // 2:
+        return spread(faces, count)
+    chosen = {firsts[i] for i in np.linspace(0, len(firsts) - 1, count // 2).round().astype(int)}
+    return [faces[i] for i in sorted(chosen | {i + 1 for i in chosen})]
+
+
 def runs(faces: Sequence[Face], count: int, length: int) -> list[list[Face]]:
     """At most ``count`` runs of ``length`` consecutive frames of a track, evenly spread over it; where no ``length``
     frames follow each other, its first frames, as one shorter run.

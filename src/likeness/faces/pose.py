@@ -5,9 +5,8 @@ import numpy as np
 from likeness.faces.align import TEMPLATE
 from likeness.faces.face import LEFT_EYE, NOSE_BASE, NOSE_BRIDGE, RIGHT_EYE
 
-# Depth of the TEMPLATE's landmarks in its own unit, growing away from the camera: the mean of the same portraits.
 # fmt: off
-_DEPTH = np.array([
+DEPTH = np.array([
     0.304, 0.344, 0.354, 0.313, 0.250, 0.181, 0.075, -0.012, -0.025, -0.012, 0.075, 0.181,
     0.250, 0.313, 0.354, 0.344, 0.304, -0.051, -0.113, -0.161, -0.203, -0.223, -0.223, -0.203,
     -0.161, -0.113, -0.051, -0.209, -0.269, -0.341, -0.354, -0.198, -0.210, -0.222, -0.210, -0.198,
@@ -16,6 +15,7 @@ _DEPTH = np.array([
     -0.045, -0.153, -0.161, -0.153, -0.045, -0.129, -0.137, -0.129,
 ])
 # fmt: on
+"""Depth of TEMPLATE's landmarks, float64 (68,), in its unit, growing away from the camera: the same portraits' mean."""
 
 # Points that talking, smiling and raised brows hardly move, and the sides of the jaw, which carry the depth.
 _STEADY = np.array(
@@ -23,7 +23,7 @@ _STEADY = np.array(
     + [index for part in (NOSE_BRIDGE, NOSE_BASE, RIGHT_EYE, LEFT_EYE) for index in range(part.start, part.stop)]
 )
 
-_SHAPE = np.column_stack([TEMPLATE, _DEPTH])[_STEADY].astype(np.float64)
+_SHAPE = np.column_stack([TEMPLATE, DEPTH])[_STEADY].astype(np.float64)
 _SOLVER = np.linalg.pinv(_SHAPE - _SHAPE.mean(0))  # of the least squares below, (3, n)
 
 

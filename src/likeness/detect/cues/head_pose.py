@@ -11,7 +11,7 @@ from likeness.detect.sightings import Sighting, consecutive, frame_interval, spa
 from likeness.examiner import Figure
 from likeness.faces.align import TEMPLATE
 from likeness.faces.face import LEFT_EYE, NOSE_BRIDGE, RIGHT_EYE, Face, Track
-from likeness.faces.pose import _DEPTH
+from likeness.faces.pose import DEPTH
 from likeness.media.clip import Clip
 
 _INNER = np.r_[NOSE_BRIDGE.start : LEFT_EYE.stop]  # nose and eyes: what a swap draws, and speech does not move
@@ -22,7 +22,7 @@ _INNER_PAIRS = np.array(
     [(RIGHT_EYE.start, 39), (42, 45), (39, 42), (36, 45), (27, 30), (39, 27), (42, 27), (36, 30), (45, 30)]
 )
 _OUTER_PAIRS = np.array([(0, 16), (1, 15), (2, 14), (0, 2), (14, 16), (1, 3), (13, 15), (0, 14), (2, 16)])
-_MEAN_FACE = np.column_stack([TEMPLATE, _DEPTH]).astype(np.float64)
+_MEAN_FACE = np.column_stack([TEMPLATE, DEPTH]).astype(np.float64)
 _LEAST_STRETCH = 1e-4  # of the jaw's width: below what any landmark can be told
 _LEAST_TURN = 1e-3  # degrees
 

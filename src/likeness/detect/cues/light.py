@@ -10,8 +10,7 @@ import numpy as np
 
 from likeness.detect.calibrate import CueCalibration
 from likeness.detect.cue import Cue, Measurement
-from likeness.detect.cues.noise import spread_pairs
-from likeness.detect.sightings import Sighting, spans_above
+from likeness.detect.sightings import Sighting, spans_above, spread_pairs
 from likeness.examiner import Figure
 from likeness.faces.align import TEMPLATE
 from likeness.faces.face import Face, Track

@@ -10,7 +10,7 @@ import numpy as np
 
 from likeness.detect.calibrate import CueCalibration
 from likeness.detect.cue import Cue, Measurement
-from likeness.detect.sightings import Sighting, spans_above, spread
+from likeness.detect.sightings import Sighting, spans_above, spread_pairs
 from likeness.examiner import Figure
 from likeness.faces.align import TEMPLATE, apply, invert, umeyama
 from likeness.faces.face import Face, Track
@@ -175,20 +175,6 @@ class Noise(Cue[NoisePatches]):
     def _usable(self, track: Track) -> list[Face]:
         settings = self.settings
         return [f for f in track.faces if f.width >= settings.narrowest_px and abs(f.yaw) <= settings.largest_yaw]
-
-
-def spread_pairs(faces: Sequence[Face], count: int, longest_gap_s: float) -> list[Face]:
-    """At most ``count`` of ``faces``, evenly spread over time, as neighbours where they lie within ``longest_gap_s``.
-
-    Where fewer than half of ``count`` pairs exist (a slow frame rate), the rest are spread without neighbours.
-    """
-    if len(faces) <= count:
-        return list(faces)
-    firsts = [i for i in range(len(faces) - 1) if faces[i + 1].time_s - faces[i].time_s <= longest_gap_s]
-    if len(firsts) < count // 2:
-        return spread(faces, count)
-    chosen = {firsts[i] for i in np.linspace(0, len(firsts) - 1, count // 2).round().astype(int)}
-    return [faces[i] for i in sorted(chosen | {i + 1 for i in chosen})]
 
 
 def patches_of(sighting: Sighting, settings: NoiseSettings) -> NoisePatches | None:
