@@ -13,9 +13,10 @@ from likeness.check.report import FaceReport, Population, Report, Span, View, ve
 from likeness.check.weigh import WeighSettings, weigh
 from likeness.detect.cue import Cue, look
 from likeness.detect.cues import CUES
-from likeness.detect.cues.identity import Identity, Reference
+from likeness.detect.cues.identity import Identity
 from likeness.detect.fuse import shipped_fusion
 from likeness.detect.in_range import RangeNote, RangeSettings, note_range, reason_out_of_range
+from likeness.detect.reference import Reference
 from likeness.detect.sightings import consecutive
 from likeness.errors import LikenessError
 from likeness.examiner import Examiner, Finding, abstention
@@ -87,7 +88,10 @@ def check_file(path: Path, settings: CheckSettings | None = None, reference: Pat
         for finding in examine(examiner, clip, tracks)
     ]
     cues, unusable = build(CUES, known)
-    findings = [*declared, *look_in_range(cues, clip, tracks, out_of_range), *unusable]
+    seen = look_in_range(cues, clip, tracks, out_of_range)
+    whose: list[int | None] = [track.id for track in tracks] or [None]
+    silent = [abstention(name, reason, track) for name, reason in unusable.items() for track in whose]
+    findings = [*declared, *seen, *silent]
     fusion = shipped_fusion()
     weighing = weigh(clip.kind, [track.id for track in tracks], findings, settings.weigh, fusion)
     return Report(
@@ -129,19 +133,19 @@ def examine(examiner: type[Examiner], clip: Clip, tracks: list[Track]) -> list[F
         return [abstention(examiner.name, str(error))]
 
 
-def build(cues: Sequence[type[Cue[Any]]], reference: Reference | None = None) -> tuple[list[Cue[Any]], list[Finding]]:
-    """One of each of ``cues``, with a ``reference`` also `Identity`, and an abstention for each whose weights cannot be
-    read.
+def build(cues: Sequence[type[Cue[Any]]], reference: Reference | None = None) -> tuple[list[Cue[Any]], dict[str, str]]:
+    """One of each of ``cues``, with a ``reference`` also `Identity`, and by name why others cannot be used: their
+    weights cannot be read.
     """
     built: list[Cue[Any]] = []
-    unusable: list[Finding] = []
+    unusable: dict[str, str] = {}
     for cue in cues:
         if cue is Identity:
             continue
         try:
             built.append(cue())
         except LikenessError as error:
-            unusable.append(abstention(cue.name, str(error)))
+            unusable[cue.name] = str(error)
     return built + ([Identity(reference)] if reference is not None or Identity in cues else []), unusable
 
 
