@@ -116,14 +116,13 @@ def peak_mb(path: Path, threads: int) -> float:
     return float(run.stdout.split()[-1])
 
 
-def show(costs: Sequence[Cost], seconds: float) -> None:
-    """Print a line for each cost, with its ratio to the first."""
-    floor = costs[0]
-    for cost in costs:
-        print(
-            f"{cost.name:36s} {cost.wall / seconds:7.3f} wall {cost.cpu / seconds:7.3f} CPU a second of clip, "
-            f"{cost.cpu / floor.cpu:6.2f} × decoding"
-        )
+def show(cost: Cost, floor: Cost, seconds: float) -> None:
+    """Print ``cost`` and its ratio to the ``floor``."""
+    print(
+        f"{cost.name:36s} {cost.wall / seconds:7.3f} wall {cost.cpu / seconds:7.3f} CPU a second of clip, "
+        f"{cost.cpu / floor.cpu:6.2f} × decoding",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -137,9 +136,12 @@ def main() -> None:
     print(f"{options.threads} threads on {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {WIDTH}×{HEIGHT}")
     with tempfile.TemporaryDirectory() as folder:
         path = make_clip(Path(folder) / "short.mp4", options.seconds)
-        costs = list(stages(open_clip(path)))
-        costs.append(timed("everything: check", lambda: check_file(path)))
-        show(costs, options.seconds)
+        floor = None
+        for cost in stages(open_clip(path)):
+            floor = floor or cost
+            show(cost, floor, options.seconds)
+        assert floor is not None
+        show(timed("everything: check", lambda: check_file(path)), floor, options.seconds)
         print(f"peak memory, {options.seconds:.0f} s: {peak_mb(path, options.threads):.0f} MiB")
         if options.long:
             longer = make_clip(Path(folder) / "long.mp4", options.long)
