@@ -9,7 +9,8 @@ from likeness.detect.cues.eyes_and_teeth import EyesAndTeeth
 from likeness.detect.cues.frames import Frames
 from likeness.detect.cues.handmade import Handmade
 from likeness.detect.cues.head_pose import HeadPose
-from likeness.detect.cues.identity import Identity, IdentityDrift
+from likeness.detect.cues.identity import Identity
+from likeness.detect.cues.identity_drift import IdentityDrift
 from likeness.detect.cues.light import Light
 from likeness.detect.cues.lips import Lips
 from likeness.detect.cues.motion import Motion
