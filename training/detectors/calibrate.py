@@ -16,6 +16,7 @@ from sklearn.model_selection import GroupKFold
 
 from likeness.detect.calibrate import CUES_FILE, Calibrations, CueCalibration, FitSettings, Measured, fit
 from likeness.detect.cues import CUES
+from likeness.detect.cues.blinking import BlinkingSettings
 from likeness.detect.fuse import FUSION_FILE, Fusion, FusionRow, FusionSettings, fit_fusion
 from likeness.detect.network_cue import NetworkCue
 from likeness.files import write_text
@@ -76,7 +77,13 @@ def calibrations(rows: Sequence[Row]) -> dict[str, CueCalibration]:
 
 def llrs(row: Row, cues: dict[str, CueCalibration]) -> dict[str, float | None]:
     """The log10 likelihood ratios of ``row`` by cue."""
-    return {name: cues[name].llr(values) for name, values in row.values.items() if name in cues and values}
+    found: dict[str, float | None] = {
+        name: cues[name].llr(values) for name, values in row.values.items() if name in cues and values
+    }
+    if row.values.get("blinking"):
+        bound = BlinkingSettings().bound
+        found["blinking"] = float(np.clip(row.values["blinking"]["scarcity"], -bound, bound))
+    return found
 
 
 def left_out_llrs(rows: Sequence[Row]) -> list[dict[str, float | None]]:

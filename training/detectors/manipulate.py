@@ -45,7 +45,7 @@ class Hand:
     """How made faces are laid in, the same throughout a burst. ``size`` px of the working crop; ``tremble`` px and
     ``flicker`` (Lab) are standard deviations a frame; ``feather`` and ``grow`` in parts of the crop; ``sharpen`` is an
     unsharp mask's amount, ``soften`` a blur in px; ``shift`` a colour error in Lab; ``opacity`` of the whole;
-    ``match_detail``: the face is sharpened until it has as much fine detail as the one that it covers.
+    ``match_detail``: the face gets about as much fine detail as the one that it covers.
     """
 
     size: int
@@ -82,7 +82,7 @@ class Hand:
             poisson=bool(rng.random() < 0.3),
             low_jaw=float(rng.uniform(0.0, 1.0)) if rng.random() < 0.3 else 0.0,
             grain=float(rng.uniform(0.5, 3.0)) if rng.random() < 0.2 else 0.0,
-            match_detail=bool(rng.random() < 0.6),
+            match_detail=bool(rng.random() < 0.85),
         )
 
 
@@ -174,13 +174,13 @@ def with_colours_of(target: np.ndarray, face: np.ndarray, mask: np.ndarray) -> n
 
 
 def with_detail_of(target: np.ndarray, face: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """``face`` sharpened, at most fourfold, until its fine detail inside ``mask`` is as strong as ``target``'s."""
+    """``face`` sharpened or softened until its fine detail inside ``mask`` is about as strong as ``target``'s."""
     inside = mask >= 0.5
     if inside.sum() < 16:
         return face
     soft = cv2.GaussianBlur(face, (0, 0), 1.2)
     fine, wanted = face - soft, target - cv2.GaussianBlur(target, (0, 0), 1.2)
-    factor = float(np.clip(wanted[inside].std() / max(float(fine[inside].std()), 1e-4), 1.0, 4.0))
+    factor = float(np.clip(wanted[inside].std() / max(float(fine[inside].std()), 1e-4), 0.2, 4.0))
     return soft + factor * fine
 
 

@@ -36,7 +36,7 @@ from training.detectors.redrawers import load_redrawers
 from training.detectors.sources import Sources, Split, load_sources, moved_about
 
 SHARD = 50  # couples
-SHARES = {"blend": 0.15, "resolution": 0.1, "paste": 0.3, "autoencoder": 0.3, "flow": 0.1, GENERATED: 0.05}
+SHARES = {"blend": 0.2, "resolution": 0.05, "paste": 0.3, "autoencoder": 0.3, "flow": 0.1, GENERATED: 0.05}
 _HALF_RATE = 0.2  # share of bursts of which every second frame was dropped
 FIRST_SEED = 2_000_000  # of portraits of nobody: away from those that are tested
 _GENERATED_PX = 256

@@ -20,7 +20,7 @@ from likeness.make.recipes import Architecture
 from likeness.make.train import TrainSettings, train
 from training.cues.populations import GenuineClip, Part, genuine_clips
 
-ARCHS: tuple[Architecture, ...] = ("flow", "light", "original")
+ARCHS: tuple[Architecture, ...] = ("flow", "light")
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from likeness.media.clip import Clip
 @dataclass(frozen=True)
 class NetworkCueSettings:
     """``bursts`` runs of consecutive frames are looked at. Faces narrower than ``narrowest_px``, turned beyond
-    ``largest_yaw`` degrees or of less than ``least_quality`` were not learnt from."""
+    ``largest_yaw`` degrees were not learnt from."""
 
     bursts: int = 8
-    narrowest_px: float = 50.0
+    narrowest_px: float = 64.0
     largest_yaw: float = 50.0
     shown: int = 2  # moments shown as pictures
 

@@ -14,7 +14,7 @@ class Frames(NetworkCue):
     """MobileNetV2 on aligned faces and their high-pass, trained on self-blended faces (Shiohara & Yamasaki 2022),
     pastes, and swaps by autoencoders and by appearance flow: what blending, decoders and lost noise leave in a frame.
 
-    Abstains on faces narrower than 50 px or turned beyond 50°.
+    Abstains on faces narrower than 64 px or turned beyond 50°.
     """
 
     name = "frames"

@@ -12,7 +12,7 @@ class Pairs(NetworkCue):
     """MobileNetV2 on a frame and its difference from the one before: a swap is drawn anew in every frame, so that its
     noise, texture and place do not move on as those of skin before a camera do (compare Sabir et al. 2019).
 
-    Abstains on single pictures and on faces narrower than 50 px or turned beyond 50°.
+    Abstains on single pictures and on faces narrower than 64 px or turned beyond 50°.
     """
 
     name = "pairs"
