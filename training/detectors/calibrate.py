@@ -113,11 +113,11 @@ def _of(rows: Iterable[Row], cue: str) -> list[Measured]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("measured", type=Path)
+    parser.add_argument("measured", type=Path, nargs="+", help="later files replace what earlier ones say of a cue")
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--report", type=Path, required=True)
     options = parser.parse_args()
-    rows = read_rows(options.measured)
+    rows = read_rows(*options.measured)
     known = [row for row in rows if row.part == "calibrate"]
     cues, fusion = calibrations(known), fused(known)
     write_text(options.out / CUES_FILE, Calibrations(cues=cues).model_dump_json(indent=1) + "\n")

@@ -2,8 +2,10 @@
 
     LIKENESS_DATA=… python -m training.detectors.measure ACTORS SWAPS REDRAWERS -o MEASURED.jsonl
 
-One line a subject; those that are there are skipped, so that an interrupted run goes on. Nothing in it is a picture or
-describes a face: only what the cues measured, from which everything after can be repeated without the footage.
+One line a subject; those that are there are skipped, so that an interrupted run goes on. `--cues` measures only some,
+into a file of its own: `calibrate.py` joins what it is given, so that new weights of one cue do not ask for all anew.
+Nothing in it is a picture or describes a face: only what the cues measured, from which everything after can be repeated
+without the footage.
 """
 
 import argparse
@@ -45,15 +47,15 @@ class Row:
     abstained: dict[str, str]
 
 
-def measured(subject: Subject) -> Row:
-    """Measure the most prominent face of ``subject``."""
+def measured(subject: Subject, names: frozenset[str]) -> Row:
+    """Measure the most prominent face of ``subject`` by the cues ``names``."""
     clip = subject.make()
     settings = CheckSettings(views=0)
     tracks = prominent(watch(clip, settings).tracks, clip, settings)[:1]
     values: dict[str, dict[str, float]] = {}
     moments: dict[str, list[float]] = {}
     abstained: dict[str, str] = {}
-    cues = [cue.uncalibrated() for cue in CUES]
+    cues = [cue.uncalibrated() for cue in CUES if cue.name in names]
     found: list[dict[int, Measurement | str]]
     found = measure(cues, clip, tracks) if tracks else [{0: "No face was found."} for _ in cues]
     for cue, by_track in zip(cues, found, strict=True):
@@ -71,24 +73,41 @@ def measured(subject: Subject) -> Row:
     )  # fmt: skip
 
 
-def read_rows(path: Path) -> list[Row]:
-    """All rows of the file ``path``."""
-    return [Row(**json.loads(line)) for line in path.read_text("utf-8").splitlines()]
+def read_rows(*paths: Path) -> list[Row]:
+    """All rows of the files ``paths``; what several say of one subject is joined, the later in place of the earlier."""
+    rows: dict[str, Row] = {}
+    for path in paths:
+        for line in path.read_text("utf-8").splitlines():
+            row = Row(**json.loads(line))
+            known = rows.get(row.name)
+            if known is None:
+                rows[row.name] = row
+                continue
+            for name in (*row.values, *row.abstained):
+                known.values.pop(name, None)
+                known.moments.pop(name, None)
+                known.abstained.pop(name, None)
+            known.values.update(row.values)
+            known.moments.update(row.moments)
+            known.abstained.update(row.abstained)
+    return list(rows.values())
 
 
-def _measure_share(places: Places, share: int, shares: int, done: frozenset[str]) -> Iterator[str]:
+def _measure_share(
+    places: Places, share: int, shares: int, done: frozenset[str], names: frozenset[str]
+) -> Iterator[str]:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     logging.disable(logging.WARNING)
     todo = [one for part in PARTS for one in subjects(places, part) if one.name not in done]
     for subject in todo[share::shares]:
-        yield json.dumps(vars(measured(subject)), ensure_ascii=False)
+        yield json.dumps(vars(measured(subject, names)), ensure_ascii=False)
 
 
-def _collect(places: Places, share: int, shares: int, done: frozenset[str], out: Path) -> int:
+def _collect(places: Places, share: int, shares: int, done: frozenset[str], names: frozenset[str], out: Path) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     count = 0
-    for line in _measure_share(places, share, shares, done):
+    for line in _measure_share(places, share, shares, done, names):
         with out.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
         count += 1
@@ -101,14 +120,17 @@ def main() -> None:
     parser.add_argument("swaps", type=Path, help="what `python -m training.detectors.own_swaps` trained")
     parser.add_argument("redrawers", type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--cues", default=",".join(cue.name for cue in CUES), help="separated by commas")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     places = Places(Path(os.environ["LIKENESS_DATA"]), options.actors, options.swaps, options.redrawers)
     done = frozenset(row.name for row in read_rows(options.out)) if options.out.is_file() else frozenset()
+    names = frozenset(options.cues.split(","))
     spawning = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.workers, spawning) as pool:
         shares = [
-            pool.submit(_collect, places, share, options.workers, done, options.out) for share in range(options.workers)
+            pool.submit(_collect, places, share, options.workers, done, names, options.out)
+            for share in range(options.workers)
         ]
         for finished in tracked(shares, "Measuring", total=len(shares), unit="shares"):
             finished.result()
