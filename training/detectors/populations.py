@@ -37,7 +37,8 @@ QUALITIES = (95, 75, 50)
 COMPRESSIONS = ("light", "middle", "strong")
 """How strongly everything is compressed: by CRFS (H.264) for clips, by QUALITIES (JPEG) for pictures."""
 PARTS: tuple[Part, ...] = ("calibrate", "evaluate")
-_LONGEST = 250  # frames of a clip
+_LONGEST = 150  # frames of a clip
+_MOVED = 60  # portraits that are moved about
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,9 @@ def _clips(places: Places, part: Part) -> Iterator[Subject]:
         makers = {"": partial(_held, clip.path)} | {
             kind: partial(_manipulated_clip, places, part, clip.path, kind, number) for kind in kinds
         }
-        for kind, make in makers.items():
-            for compression in COMPRESSIONS:
+        for turn, (kind, make) in enumerate(makers.items()):
+            chosen = (COMPRESSIONS[(number + turn) % len(COMPRESSIONS)],) if kind else COMPRESSIONS
+            for compression in chosen:
                 yield Subject(
                     part,
                     clip.population,
@@ -130,7 +132,7 @@ def _own_swaps(places: Places, part: Part) -> Iterator[Subject]:
 
 def _moving_portraits(places: Places, part: Part) -> Iterator[Subject]:
     """Portraits moved about for half a second: more people in motion than there is footage of."""
-    for row, name in enumerate(_stills(places.data, part).names):
+    for row, name in enumerate(_stills(places.data, part).names[:_MOVED]):
         compression, kind = COMPRESSIONS[row % 3], KINDS[(row + 1) % len(KINDS)]
         for manipulation in ("", kind):
             make = partial(_moving, places, part, row, manipulation)

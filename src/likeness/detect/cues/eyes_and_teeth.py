@@ -21,6 +21,8 @@ _IRIS_RADIUS = 0.042 * _CROP  # pixels: 11.7 mm across (Caroline & André 2002) 
 _HIGHLIGHT_WITHIN = 0.6  # iris radii: farther out, the white of the eye shines
 _LID_GROWTH = (1.1, 1.5)  # across and up: landmarks lie within the lashes, and too near to each other on open eyes
 _BANDS = (1.0, 2.0, 4.0)  # pixels: fine detail lies between the first two blurs, coarse between the last two
+_BANDS_REACH = round(4 * max(_BANDS))  # pixels: how far the kernels of these blurs go
+_ROW_KERNELS = (7, 13)  # pixels: those of the first two blurs along rows
 _FLOOR = 0.3  # grey levels: what rounding to 8 bits leaves
 _TOOTH_EDGES = (3, 1)  # pixels left out beside teeth, and above and below: blurs along rows carry edges sideways only
 
@@ -179,11 +181,9 @@ def look_closely(sighting: Sighting, settings: EyesAndTeethSettings) -> EyesAndT
     crop = sighting.crop(_CROP, _COVERAGE)
     landmarks = apply(alignment(sighting.face.landmarks, _CROP, _COVERAGE), sighting.face.landmarks)
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    blurred = [cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in _BANDS]
-    fine, coarse = blurred[0] - blurred[1], blurred[1] - blurred[2]
     right, left = (eye_of(crop, grey, landmarks[part], settings) for part in (RIGHT_EYE, LEFT_EYE))
     eyes = None if right is None or left is None else (right, left)
-    softness = None if eyes is None else _softness(fine, coarse, landmarks, settings)
+    softness = None if eyes is None else _softness(grey, landmarks, settings)
     blankness = _blankness(crop, grey, landmarks[INNER_LIPS], settings)
     if eyes is None and blankness is None:
         return None
@@ -210,19 +210,18 @@ def eye_of(crop: np.ndarray, grey: np.ndarray, lids: np.ndarray, settings: EyesA
     darkness = np.where(within, shade[within].max() - shade, 0).astype(np.float32)
     score = cv2.GaussianBlur(darkness, (0, 0), _IRIS_RADIUS / 2, borderType=cv2.BORDER_CONSTANT)
     x, y = cv2.minMaxLoc(score, within.astype(np.uint8))[3]
-    rows, columns = np.ogrid[: shade.shape[0], : shade.shape[1]]
+    rows, columns = np.arange(shade.shape[0])[:, None], np.arange(shade.shape[1])
     radius = np.hypot(columns - x, rows - y) / _IRIS_RADIUS
     iris = within & (radius <= 1)
     if iris.sum() < settings.least_iris:
         return None
-    dark = float(np.median(shade[iris]))
+    low, dark, high = np.quantile(shade[iris], [0.2, 0.5, 0.75])  # the pupil lies below, what is mirrored above
     if np.quantile(shade[within], 0.9) - dark < settings.least_white:
         return None
-    low, high = np.quantile(shade[iris], [0.2, 0.75])  # without the pupil, and without what is mirrored
     pixels = crop[y0:y1, x0:x1][iris & (shade >= low) & (shade <= high)]
     colour = np.median(cv2.cvtColor(pixels[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0, :, 1:], axis=0)
     mirror = iris & (radius <= _HIGHLIGHT_WITHIN)
-    strength = float(shade[mirror].max()) - dark
+    strength = float(shade[mirror].max() - dark)
     if strength < settings.least_highlight:
         return Eye(colour, max(strength, 0.0), None)
     bright = mirror & (shade >= dark + 0.6 * strength)
@@ -246,19 +245,18 @@ def _of_eyes(pairs: Sequence[tuple[Eye, Eye]], least: int, floor: float) -> dict
     return values
 
 
-def _softness(
-    fine: np.ndarray, coarse: np.ndarray, landmarks: np.ndarray, settings: EyesAndTeethSettings
-) -> float | None:
+def _softness(grey: np.ndarray, landmarks: np.ndarray, settings: EyesAndTeethSettings) -> float | None:
     """log2 of fine over coarse detail of nostrils and mouth, less the same of the eyes; None where one side is flat."""
-    eyes = np.zeros(fine.shape, bool)
-    for part in (RIGHT_EYE, LEFT_EYE):
-        eyes |= _filled(landmarks[part], fine.shape)
+    eyes = _filled(landmarks[RIGHT_EYE], grey.shape) | _filled(landmarks[LEFT_EYE], grey.shape)
     levels = []
     for region in (_within(_STRUCTURE), eyes):
-        strong = _amplitude(coarse[region])
+        window = _window(region, _BANDS_REACH, _BANDS_REACH)
+        inside = region[window]
+        blurred = [cv2.GaussianBlur(grey[window], (0, 0), sigma)[inside] for sigma in _BANDS]
+        strong = _amplitude(blurred[1] - blurred[2])
         if strong < settings.least_coarse:
             return None
-        levels.append(np.log2((_amplitude(fine[region]) + _FLOOR) / strong))
+        levels.append(np.log2((_amplitude(blurred[0] - blurred[1]) + _FLOOR) / strong))
     return float(levels[0] - levels[1])
 
 
@@ -270,19 +268,43 @@ def _blankness(crop: np.ndarray, grey: np.ndarray, lips: np.ndarray, settings: E
     """
     if float(np.linalg.norm(lips[2] - lips[6])) < settings.open_mouth * _CROP:
         return None
-    cheeks = _within(_CHEEKS)
-    mouth = _filled(lips, grey.shape)
-    redness = crop[..., 0].astype(np.float32) - crop[..., 1]
-    cheek_grey = float(np.median(grey[cheeks]))
-    teeth = mouth & (grey >= settings.tooth_brightness * cheek_grey) & (redness < np.median(redness[cheeks]))
-    teeth = cv2.erode(teeth.astype(np.uint8), _tooth_margin()).astype(bool)
+    cheeks, mouth = _within(_CHEEKS), _filled(lips, grey.shape)
+    if mouth.sum() < settings.least_teeth:
+        return None
+    cheek_grey, cheek_red = float(np.median(grey[cheeks])), float(np.median(_redness(crop[cheeks])))
+    window = _window(mouth, 0, 0)
+    teeth = np.zeros_like(mouth)
+    teeth[window] = (
+        mouth[window] & (grey[window] >= settings.tooth_brightness * cheek_grey) & (_redness(crop[window]) < cheek_red)
+    )
+    teeth = cv2.erode(teeth.view(np.uint8), _tooth_margin()).view(bool)
     if teeth.sum() < settings.least_teeth:
         return None
-    fine = cv2.GaussianBlur(grey, (7, 1), _BANDS[0]) - cv2.GaussianBlur(grey, (13, 1), _BANDS[1])
     of_teeth, of_cheeks = (
-        (_amplitude(fine[region]) + _FLOOR) / max(float(grey[region].mean()), 1.0) for region in (teeth, cheeks)
+        (_amplitude(_fine_along_rows(grey, region)) + _FLOOR) / max(float(grey[region].mean()), 1.0)
+        for region in (teeth, cheeks)
     )
     return float(np.log2(of_cheeks / of_teeth))
+
+
+def _redness(pixels: np.ndarray) -> np.ndarray:
+    """How much redder than green each of ``pixels`` (..., 3) is, in grey levels."""
+    return pixels[..., 0].astype(np.float32) - pixels[..., 1]
+
+
+def _fine_along_rows(grey: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Fine detail (n,) of ``grey`` across upright lines, at the n pixels of ``region``."""
+    window = _window(region, max(_ROW_KERNELS) // 2, 0)
+    narrow, wide = (
+        cv2.GaussianBlur(grey[window], (taps, 1), sigma) for taps, sigma in zip(_ROW_KERNELS, _BANDS, strict=False)
+    )
+    return np.asarray((narrow - wide)[region[window]])
+
+
+def _window(region: np.ndarray, across: int, up: int) -> tuple[slice, slice]:
+    """Rows and columns of the rectangle around ``region`` (bool (h, w)), with as many pixels more as blurs reach."""
+    x, y, width, height = cv2.boundingRect(region.view(np.uint8))
+    return slice(max(y - up, 0), y + height + up), slice(max(x - across, 0), x + width + across)
 
 
 def _amplitude(band: np.ndarray) -> float:
