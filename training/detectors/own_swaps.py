@@ -18,7 +18,7 @@ from likeness.faces.faceset import TABLE
 from likeness.make.model import WEIGHTS
 from likeness.make.recipes import Architecture
 from likeness.make.train import TrainSettings, train
-from training.cues.populations import GenuineClip, Part, genuine_clips
+from training.detectors.recordings import GenuineClip, Part, genuine_clips
 
 ARCHS: tuple[Architecture, ...] = ("flow", "light")
 

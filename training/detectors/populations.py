@@ -23,11 +23,11 @@ from likeness.make.portraits.model import PortraitModel
 from likeness.make.portraits.sheet import enlarged
 from likeness.make.swapper import Swapper, SwapSettings, fitted
 from likeness.media.clip import Clip, Frame, open_clip
-from training.cues.populations import GenuineClip, Part, genuine_clips
 from training.detectors.burst import Burst
 from training.detectors.degrade import recorded, through_h264
 from training.detectors.manipulate import GENERATED, KINDS, Decoders, Donor, manipulated
 from training.detectors.own_swaps import ARCHS, model_folder, pairs_of
+from training.detectors.recordings import GenuineClip, Part, genuine_clips
 from training.detectors.redrawers import load_redrawers
 from training.detectors.sources import moved_about
 from training.face_landmarks.data import LabelledFaces, load_portraits

@@ -15,9 +15,9 @@ import numpy as np
 from likeness.faces.face import Face
 from likeness.faces.tracker import track_faces
 from likeness.media.clip import open_clip
-from training.cues.populations import genuine_clips
 from training.detectors.burst import Burst
 from training.detectors.manipulate import Donor
+from training.detectors.recordings import genuine_clips
 from training.face_landmarks.data import LabelledFaces, load_portraits
 
 Split = Literal["train", "validation"]

@@ -1,4 +1,4 @@
-"""The people whose clips calibrate the cues, and those kept to count false alarms. Split by person, not by clip."""
+"""The recorded people: whose clips calibrate the examiners, and whose are kept to test them. Split by person."""
 
 from dataclasses import dataclass
 from pathlib import Path
