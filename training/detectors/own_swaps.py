@@ -38,7 +38,7 @@ class Pair:
 def pairs_of(data: Path, actors: Path) -> list[Pair]:
     """Neighbours among the speakers of each part, and filmed pairs: even ones to calibrate, odd ones to test."""
     found = []
-    heads = [clip for clip in genuine_clips(data, []) if clip.population == "talking heads"]
+    heads = [clip for clip in genuine_clips(data) if clip.population == "talking heads"]
     for part in ("calibrate", "evaluate"):
         people: dict[str, GenuineClip] = {}
         for clip in heads:

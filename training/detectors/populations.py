@@ -101,7 +101,7 @@ def _clips(places: Places, part: Part) -> Iterator[Subject]:
 
 def _recorded(places: Places, part: Part) -> list[GenuineClip]:
     """The genuine clips of ``part``. Of the people who sign, those whom no network learns from are divided."""
-    clips = genuine_clips(places.data, [])
+    clips = genuine_clips(places.data)
     chosen = [clip for clip in clips if clip.part == part and clip.population != "signing"]
     held = sorted({clip.person for clip in clips if clip.population == "signing" and clip.part == "evaluate"})
     chosen += [clip for clip in clips if clip.person == held[PARTS.index(part)]]

@@ -33,8 +33,8 @@ class GenuineClip:
     part: Part
 
 
-def genuine_clips(data: Path, actors: list[Path]) -> list[GenuineClip]:
-    """The clips of the data folder and ``actors`` (files named by actor up to the first "-"), by population and name.
+def genuine_clips(data: Path) -> list[GenuineClip]:
+    """The clips of the data folder, by population and name.
 
     Every second person of a population, in the order of their names, is kept for the evaluation.
     Raises MissingDataError where the data folder lacks the clips.
@@ -46,7 +46,6 @@ def genuine_clips(data: Path, actors: list[Path]) -> list[GenuineClip]:
     return [
         *_split("talking heads", [(path, _talking_head(path.stem)) for path in heads]),
         *_split("signing", [(path, _signer(path.stem)) for path in signing]),
-        *_split("actors", [(path, path.stem.split("-")[0]) for path in sorted(actors)]),
     ]
 
 

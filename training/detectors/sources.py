@@ -92,7 +92,7 @@ def load_sources(data: Path, pairs: Path, split: Split) -> Sources:
     held = [path for path in films if int(path.stem.removeprefix("pair_")) % _EVERY == _EVERY - 1]
     clips = [
         burst
-        for clip in genuine_clips(data, [])
+        for clip in genuine_clips(data)
         if clip.population == "signing" and clip.part == "calibrate" and split == "train"
         for burst in bursts_of(clip.path, clip.person, "signing")
     ]

@@ -9,7 +9,7 @@ detectors would teach itself to escape them, and they would no longer measure an
 
 import argparse
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from likeness.bench.detector_scores import CUES, PLOT, TABLE, Score, plot_scores
 from likeness.bench.recognition import recognised
 from likeness.check.examine import CheckSettings, examine, prominent, watch
 from likeness.check.weigh import weigh
+from likeness.detect.fuse import shipped_fusion
 from likeness.errors import LikenessError, SettingsError
 from likeness.faces.align import aligned_crop
 from likeness.faces.face import Track
@@ -52,10 +53,13 @@ class ShownClip(Clip):
 
     shown: tuple[Frame, ...] = ()
 
-    def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Iterator[Frame]:
+    def frames(
+        self, start_s: float = 0.0, end_s: float | None = None, wanted: Callable[[float], bool] | None = None
+    ) -> Iterator[Frame]:
         for frame in self.shown:
             if frame.time_s >= start_s and (end_s is None or frame.time_s < end_s):
-                yield frame
+                if wanted is None or wanted(frame.time_s):
+                    yield frame
 
     @classmethod
     def of(cls, clip: Clip, frames: Sequence[Frame]) -> "ShownClip":
@@ -127,7 +131,7 @@ def scored(clip: ShownClip, model: SwapModel | None, iteration: int, seconds: fl
     check = CheckSettings(views=0)
     tracks = prominent(watch(clip, check).tracks, clip, check)[:1]
     findings = [finding for examiner in CUES for finding in examine(examiner, clip, tracks)]
-    weighing = weigh(clip.kind, [track.id for track in tracks], findings, check.weigh)
+    weighing = weigh(clip.kind, [track.id for track in tracks], findings, check.weigh, shipped_fusion())
     cues = {finding.examiner: finding.llr for finding in findings}
     as_a, as_b = _taken_for(clip, tracks, model)
     return Score(iteration, seconds, weighing.verdict, weighing.llr, cues, as_a, as_b)

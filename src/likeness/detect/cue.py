@@ -5,20 +5,27 @@ makes a `Measurement` of its notes; `look` shows all cues of an examination what
 So the memory taken does not grow with the clip, and every frame is decoded once, however many cues there are.
 """
 
+import logging
 import math
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
+import numpy as np
+
 from likeness.detect.calibrate import UNCALIBRATED, CueCalibration, shipped
 from likeness.detect.sightings import Sighting, sightings
-from likeness.errors import LikenessError
+from likeness.errors import BadMediaError, LikenessError
 from likeness.examiner import Examiner, Figure, Finding, Picture, abstention
 from likeness.faces.face import Face, Track
 from likeness.media.clip import Clip
 
+log = logging.getLogger(__name__)
+
 Note = TypeVar("Note")
+
+_WITHOUT_SHAPE = "The face's landmarks could not be told in any frame, so nothing of it can be measured."
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,30 +117,63 @@ def look(cues: Iterable[Cue[Any]], clip: Clip, tracks: Sequence[Track]) -> list[
 
 
 def measure(cues: Sequence[Cue[Any]], clip: Clip, tracks: Sequence[Track]) -> list[dict[int, Measurement | str]]:
-    """The measurement of each of ``cues`` on each track, by its number, or why there is none."""
+    """The measurement of each of ``cues`` on each track, by its number, or why there is none.
+
+    Faces whose landmarks are no numbers, or all in one place, are left out. A cue that fails with an error of ours says
+    so by itself; where the file cannot be read to its end, what was seen of it until then counts.
+    """
+    tracks = [Track(track.id, [face for face in track.faces if _has_a_shape(face)]) for track in tracks]
     measured: list[dict[int, Measurement | str]] = [{} for _ in cues]
     wanting: dict[tuple[int, int], list[int]] = {}  # cues by (track, frame) that they want to see
     wanted: dict[tuple[int, int], Face] = {}
     for row, cue in enumerate(cues):
         for track in tracks:
-            reason = cue.reason_to_abstain(clip, track)
+            reason = cue.reason_to_abstain(clip, track) if track.faces else _WITHOUT_SHAPE
             if reason is not None:
                 measured[row][track.id] = reason
                 continue
             for face in cue.wants(clip, track):
                 wanting.setdefault((track.id, face.frame), []).append(row)
                 wanted[track.id, face.frame] = face
-    notes: dict[tuple[int, int], list[Any]] = {}
-    for sighting in sightings(clip, [(track, face) for (track, _), face in wanted.items()]):
-        for row in wanting[sighting.track, sighting.face.frame]:
-            noted = cues[row].note(sighting)
-            if noted is not None:
-                notes.setdefault((row, sighting.track), []).append(noted)
+    notes, failed = _notes(cues, clip, [(track, face) for (track, _), face in wanted.items()], wanting)
     for row, cue in enumerate(cues):
         for track in tracks:
             if track.id not in measured[row]:
-                measured[row][track.id] = _measured(cue, clip, track, notes.get((row, track.id), []))
+                own = notes.get((row, track.id), [])
+                measured[row][track.id] = failed[row] if row in failed else _measured(cue, clip, track, own)
     return measured
+
+
+def _has_a_shape(face: Face) -> bool:
+    """Whether ``face`` can be aligned: its numbers are finite, and its landmarks span an area."""
+    numbers = np.array([face.time_s, *face.box, face.yaw, face.pitch, face.roll])
+    points = face.landmarks
+    return bool(np.isfinite(numbers).all() and np.isfinite(points).all() and (np.ptp(points, axis=0) > 0).all())
+
+
+def _notes(
+    cues: Sequence[Cue[Any]], clip: Clip, wanted: Sequence[tuple[int, Face]], wanting: dict[tuple[int, int], list[int]]
+) -> tuple[dict[tuple[int, int], list[Any]], dict[int, str]]:
+    """What each cue (by its row) notes of each track, and why some cues could not note anything."""
+    notes: dict[tuple[int, int], list[Any]] = {}
+    failed: dict[int, str] = {}
+    try:
+        for sighting in sightings(clip, wanted):
+            for row in wanting[sighting.track, sighting.face.frame]:
+                if row in failed:
+                    continue
+                try:
+                    noted = cues[row].note(sighting)
+                except LikenessError as error:
+                    failed[row] = str(error)
+                    continue
+                if noted is not None:
+                    notes.setdefault((row, sighting.track), []).append(noted)
+    except BadMediaError as error:
+        if not notes:
+            raise
+        log.warning("%s", error)
+    return notes, failed
 
 
 def _measured(cue: Cue[Any], clip: Clip, track: Track, notes: Sequence[Any]) -> Measurement | str:

@@ -1,7 +1,9 @@
 """Meet the tracked faces again in the pixels: stream only the frames an examiner asks for."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -45,7 +47,9 @@ def sightings(clip: Clip, wanted: Sequence[tuple[int, Face]]) -> Iterator[Sighti
     ordered = sorted(wanted, key=lambda pair: pair[1].time_s)
     for run in _runs(ordered):
         position = 0
-        for frame in clip.frames(max(run[0][1].time_s - _SAME_TIME_S, 0.0), run[-1][1].time_s + _SAME_TIME_S):
+        times = [face.time_s for _, face in run]
+        start, end = max(times[0] - _SAME_TIME_S, 0.0), times[-1] + _SAME_TIME_S
+        for frame in clip.frames(start, end, partial(_near, times)):
             while position < len(run) and run[position][1].time_s < frame.time_s - _SAME_TIME_S:
                 position += 1
             while position < len(run) and run[position][1].time_s <= frame.time_s + _SAME_TIME_S:
@@ -123,6 +127,12 @@ def spans_above(times_s: np.ndarray, values: np.ndarray, level: float, shortest_
                 spans.append((float(times_s[start]), float(times_s[i - 1])))
             start = None
     return spans
+
+
+def _near(times: Sequence[float], time_s: float) -> bool:
+    """Whether ``time_s`` is one of the ascending ``times``."""
+    at = bisect_left(times, time_s - _SAME_TIME_S)
+    return at < len(times) and times[at] <= time_s + _SAME_TIME_S
 
 
 def _runs(ordered: list[tuple[int, Face]]) -> list[list[tuple[int, Face]]]:

@@ -1,6 +1,6 @@
 """Open a video, picture or sound safely and stream what is in it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -76,25 +76,31 @@ class Clip:
         """Whether ``samples`` has anything to give."""
         return self.sample_rate is not None
 
-    def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Iterator[Frame]:
+    def frames(
+        self, start_s: float = 0.0, end_s: float | None = None, wanted: Callable[[float], bool] | None = None
+    ) -> Iterator[Frame]:
         """Stream the upright frames whose time lies in [start_s, end_s), in order, times strictly increasing.
 
         Variable frame rate is kept. A frame whose size changes on the way is scaled to the clip's; interlaced lines
         stay woven. Alpha is dropped in videos, and laid on white in pictures. A damaged or cut-off file gives every
         frame that decodes and then logs one warning line; BadMediaError is raised only where nothing decodes or a
-        limit is passed. Seeks in mp4, mov, mkv and webm; the others are decoded from the start, because their indexes
+        limit is passed. ``wanted`` is asked once of the time of each such frame, in order; those it declines are left
+        out, which saves converting them, the greater part of the work. Seeks in mp4, mov, mkv and webm; the others are decoded from the start, because their indexes
         cannot be relied on. A sound has no frames.
         """
         if self.kind == "sound":
             return
         if self.part is not None:
-            yield from self._frames_of_part(*self.part, start_s, end_s)
+            yield from self._frames_of_part(*self.part, start_s, end_s, wanted)
             return
-        for frame in self._stream(start_s):
+
+        def of_use(time_s: float) -> bool:
+            return (end_s is not None and time_s >= end_s) or wanted is None or wanted(time_s)
+
+        for frame in self._stream(start_s, of_use):
             if end_s is not None and frame.time_s >= end_s:
                 return
-            if frame.time_s >= start_s:
-                yield frame
+            yield frame
 
     def samples(self, channels: int | None = None) -> Iterator[np.ndarray]:
         """Stream the sound as float32 blocks (n, channels) in [-1, 1] at ``sample_rate``; nothing where there is none.
@@ -111,21 +117,28 @@ class Clip:
         else:
             yield from sound.between(blocks, *(round(time_s * self.sample_rate) for time_s in self.part))
 
-    def _stream(self, start_s: float) -> Iterator[Frame]:
-        """The frames of the whole file, at the latest from ``start_s`` on."""
+    def _stream(self, start_s: float, of_use: Callable[[float], bool]) -> Iterator[Frame]:
+        """Those frames of the whole file from ``start_s`` on that are ``of_use`` by their time."""
         file, size = LocalFile(self.path, self.container, self.limits), (self.width, self.height)
         if self.container in PICTURES or self.container == EXR:
-            return pictures.frames(file, size)
-        return video.frames(file, size, self.origin, start_s)
+            return (frame for frame in pictures.frames(file, size) if frame.time_s >= start_s and of_use(frame.time_s))
+        return video.frames(file, size, self.origin, start_s, of_use)
 
-    def _frames_of_part(self, begin_s: float, finish_s: float, start_s: float, end_s: float | None) -> Iterator[Frame]:
+    def _frames_of_part(
+        self,
+        begin_s: float,
+        finish_s: float,
+        start_s: float,
+        end_s: float | None,
+        wanted: Callable[[float], bool] | None,
+    ) -> Iterator[Frame]:
         whole = replace(self, part=None)
         last_s = finish_s if end_s is None else min(finish_s, begin_s + end_s - _SAME_S)
         first = None
         for frame in whole.frames(begin_s - _SAME_S if begin_s else 0.0, last_s):
             first = frame.index if first is None else first
             time_s = max(frame.time_s - begin_s, 0.0)
-            if time_s >= start_s:
+            if time_s >= start_s and (wanted is None or wanted(time_s)):
                 yield Frame(frame.image, time_s, frame.index - first)
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -181,10 +181,17 @@ class _Timeline:
         return self.last_s
 
 
-def frames(file: LocalFile, size: tuple[int, int], origin: Fraction, start_s: float) -> Iterator[Frame]:
+def frames(
+    file: LocalFile,
+    size: tuple[int, int],
+    origin: Fraction,
+    start_s: float,
+    wanted: Callable[[float], bool] | None = None,
+) -> Iterator[Frame]:
     """Stream the frames from ``start_s`` to the end, as RGB of ``size`` (width, height).
 
-    ``origin`` is the file's stamp of time 0. One frame and the decoder's own few are held: memory does not grow with
+    ``origin`` is the file's stamp of time 0. ``wanted`` is asked of each frame's time in order; where it says no, the
+    frame is not converted, which takes several times as long as decoding it, and left out. One frame and the decoder's own few are held: memory does not grow with
     the clip's length.
     """
     with opened(file) as container:
@@ -204,7 +211,7 @@ def frames(file: LocalFile, size: tuple[int, int], origin: Fraction, start_s: fl
             if time_s > file.limits.max_duration_s:
                 most = file.limits.max_duration_s / 60
                 raise BadMediaError(f"{file.path} goes on beyond the limit of {most:.0f} min. Cut it.")
-            if time_s >= start_s:
+            if time_s >= start_s and (wanted is None or wanted(time_s)):
                 try:
                     image = to_rgb(frame, size, reformatter)
                 except av.FFmpegError:  # damage that decodes to an impossible format

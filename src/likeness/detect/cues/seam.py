@@ -30,6 +30,7 @@ class SeamSettings:
     """Where to measure. Lengths named ``…_part`` are parts of the distance between the outer eye corners."""
 
     narrowest_px: float = 80.0
+    widest_px: float = 256.0  # sharpness of wider faces is measured at this width: blurs cost by the pixel
     largest_yaw: float = 40.0  # degrees: beyond, one edge of the hull is hidden
     least_frames: int = 8
     most_frames: int = 48
@@ -144,8 +145,12 @@ def summary(measures: Sequence[SeamMeasure]) -> dict[str, float]:
 
 def measure_seam(sighting: Sighting, settings: SeamSettings) -> SeamMeasure | None:
     """Measure one face in one frame; None where face or surroundings show too little."""
-    eye = sighting.face.eye_distance
-    image, landmarks = _around(sighting.frame.image, sighting.face, (settings.ring_part + 0.1) * eye)
+    around = _around(sighting.frame.image, sighting.face, (settings.ring_part + 0.1) * sighting.face.eye_distance)
+    scale = min(settings.widest_px / max(sighting.face.width, 1.0), 1.0)
+    image, landmarks = _reduced(*around, scale)
+    eye = scale * sighting.face.eye_distance
+    if image.size == 0:
+        return None
     core, ring = _regions(landmarks, image.shape[:2], eye, settings)
     if core.sum() < _LEAST_PIXELS or ring.sum() < core.sum() / 2:
         return None
@@ -216,6 +221,16 @@ def _around(image: np.ndarray, face: Face, margin: float) -> tuple[np.ndarray, n
     x0, y0 = (max(int(v - margin), 0) for v in face.box[:2])
     x1, y1 = min(int(face.box[2] + margin), width), min(int(face.box[3] + margin), height)
     return np.ascontiguousarray(image[y0:y1, x0:x1]), face.landmarks - np.array([x0, y0], np.float32)
+
+
+def _reduced(image: np.ndarray, landmarks: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Both ``scale`` times as large, by area; at a scale of 1 or more as they are."""
+    if scale >= 1 or not image.size:
+        return image, landmarks
+    height, width = (max(round(side * scale), 1) for side in image.shape[:2])
+    factors = np.array([width / image.shape[1], height / image.shape[0]], np.float32)
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return small, ((landmarks + 0.5) * factors - 0.5).astype(np.float32)  # whole numbers are the middles of pixels
 
 
 def _figure(times: np.ndarray, softness: np.ndarray, high: float | None) -> Figure:
