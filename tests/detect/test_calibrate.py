@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from likeness.detect.calibrate import FitSettings, Measured, fit, shipped
+from likeness.detect.calibrate import Feature, FitSettings, Measured, fit, shipped, within
 from likeness.errors import ModelError
 
 SETTINGS = FitSettings(bound=0.6, ridge=2.0, population="made")
@@ -89,3 +89,19 @@ def test_rarity_counts_the_reference_clips() -> None:
 def test_an_unknown_cue_is_one_clear_line() -> None:
     with pytest.raises(ModelError, match="Install likeness again"):
         shipped("no such cue")
+
+
+@given(one=st.floats(-50, 50), other=st.floats(-50, 50), bound=st.floats(0.1, 3))
+def test_evidence_that_is_cut_stays_within_its_bound_and_in_order(one: float, other: float, bound: float) -> None:
+    low, high = sorted((one, other))
+    assert -bound <= within(low, bound) <= within(high, bound) <= bound
+    assert within(0.5 * bound, bound) == 0.5 * bound
+    assert within(bound, bound) < within(1.5 * bound, bound)
+
+
+def test_farther_values_still_count_a_little_more() -> None:
+    feature = Feature(centre=0.0, scale=1.0, weight=1.0, genuine=[0.0])
+    values = [feature.standardised(value) for value in (-9.0, -3.0, 0.5, 3.0, 4.0, 9.0)]
+    assert values[1:4] == [-3.0, 0.5, 3.0]
+    assert values == sorted(values)
+    assert 3.0 < values[4] < 4.0 < values[5] < 5.0

@@ -256,4 +256,4 @@ def _reason_thin(by_face: dict[int, list[Finding]], llr: float, settings: WeighS
 
 
 def _rounded(llr: float | None) -> float | None:
-    return None if llr is None else round(llr, 3)
+    return None if llr is None else round(llr, 4)

@@ -20,7 +20,8 @@ from likeness.errors import ModelError
 
 CUES_FILE = "cues.json"
 
-_FARTHEST = 3.0  # standard deviations: beyond, a value counts as that far; nothing was seen there to learn from
+_FARTHEST = 3.0  # standard deviations: beyond, a value counts hardly farther; nothing was seen there to learn from
+KNEE = 0.7  # of a bound: evidence is cut from here on, ever more, so that stronger evidence still is the stronger
 
 
 class Feature(BaseModel):
@@ -39,8 +40,8 @@ class Feature(BaseModel):
     frame_high: float | None = None
 
     def standardised(self, value: float) -> float:
-        """``value`` in standard deviations of the genuine clips, limited to ±3."""
-        return float(np.clip((value - self.centre) / self.scale, -_FARTHEST, _FARTHEST))
+        """``value`` in standard deviations of the genuine clips; beyond ±3 only its logarithm adds."""
+        return float(_standardised(np.array((value - self.centre) / self.scale)))
 
     def rarity(self, value: float) -> str:
         """How often genuine reference clips reach ``value``, as "3 of 47 genuine clips"."""
@@ -85,7 +86,7 @@ class CueCalibration(BaseModel):
                 continue
             log_odds += self.features[name].weight * self.features[name].standardised(value)
         ratio = self.share_marked * np.exp(log_odds) + 1 - self.share_marked
-        return float(np.clip(np.log10(ratio), -self.bound, self.bound))
+        return within(float(np.log10(ratio)), self.bound)
 
 
 UNCALIBRATED = CueCalibration(
@@ -152,7 +153,7 @@ def fit(
     centre = _weighted_median(table, share)
     scale = np.maximum(1.4826 * _weighted_median(np.abs(table - centre), share), 1e-6)
     rows = np.vstack([table, _table(synthetic, names)])
-    z = np.nan_to_num(np.clip((rows - centre) / scale, -_FARTHEST, _FARTHEST))
+    z = np.nan_to_num(_standardised((rows - centre) / scale))
     intercept, weights = _regress(z, genuine, synthetic, settings.ridge)
     features = {
         name: Feature(
@@ -174,6 +175,23 @@ def fit(
         synthetic_clips=len(synthetic),
         population=settings.population,
     )
+
+
+def within(evidence: float, bound: float) -> float:
+    """``evidence`` as it is up to KNEE of ``bound``, and beyond bent so that it comes near ± ``bound`` and grows ever
+    less: what is cut off keeps its order."""
+    knee = KNEE * bound
+    excess = abs(evidence) - knee
+    if excess <= 0 or bound <= 0:
+        return float(np.clip(evidence, -bound, bound))
+    rest = bound - knee
+    return float(np.sign(evidence) * (bound - rest * np.exp(-excess / rest)))
+
+
+def _standardised(z: np.ndarray) -> np.ndarray:
+    beyond = np.maximum(np.abs(z) - _FARTHEST, 0)
+    limited: np.ndarray = np.sign(z) * (np.minimum(np.abs(z), _FARTHEST) + np.log1p(beyond))
+    return limited
 
 
 def _regress(

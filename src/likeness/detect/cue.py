@@ -5,7 +5,6 @@ makes a `Measurement` of its notes; `look` shows all cues of an examination what
 So the memory taken does not grow with the clip, and every frame is decoded once, however many cues there are.
 """
 
-import logging
 import math
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
@@ -16,12 +15,10 @@ import numpy as np
 
 from likeness.detect.calibrate import UNCALIBRATED, CueCalibration, shipped
 from likeness.detect.sightings import Sighting, sightings
-from likeness.errors import BadMediaError, LikenessError
+from likeness.errors import LikenessError
 from likeness.examiner import Examiner, Figure, Finding, Picture, abstention
 from likeness.faces.face import Face, Track
 from likeness.media.clip import Clip
-
-log = logging.getLogger(__name__)
 
 Note = TypeVar("Note")
 
@@ -98,7 +95,7 @@ class Cue(Examiner, Generic[Note]):
         return Finding(
             examiner=self.name,
             text=self.sentence(known),
-            llr=round(self.llr(known), 3),
+            llr=round(self.llr(known), 4),
             track=track,
             spans=[(round(start, 3), round(end, 3)) for start, end in known.spans],
             figure=known.figure,
@@ -119,8 +116,8 @@ def look(cues: Iterable[Cue[Any]], clip: Clip, tracks: Sequence[Track]) -> list[
 def measure(cues: Sequence[Cue[Any]], clip: Clip, tracks: Sequence[Track]) -> list[dict[int, Measurement | str]]:
     """The measurement of each of ``cues`` on each track, by its number, or why there is none.
 
-    Faces whose landmarks are no numbers, or all in one place, are left out. A cue that fails with an error of ours says
-    so by itself; where the file cannot be read to its end, what was seen of it until then counts.
+    Faces whose landmarks are no numbers, or all in one place, are left out. A cue that fails with an error of ours
+    abstains with it alone. Raises BadMediaError where the file cannot be read.
     """
     tracks = [Track(track.id, [face for face in track.faces if _has_a_shape(face)]) for track in tracks]
     measured: list[dict[int, Measurement | str]] = [{} for _ in cues]
@@ -157,22 +154,17 @@ def _notes(
     """What each cue (by its row) notes of each track, and why some cues could not note anything."""
     notes: dict[tuple[int, int], list[Any]] = {}
     failed: dict[int, str] = {}
-    try:
-        for sighting in sightings(clip, wanted):
-            for row in wanting[sighting.track, sighting.face.frame]:
-                if row in failed:
-                    continue
-                try:
-                    noted = cues[row].note(sighting)
-                except LikenessError as error:
-                    failed[row] = str(error)
-                    continue
-                if noted is not None:
-                    notes.setdefault((row, sighting.track), []).append(noted)
-    except BadMediaError as error:
-        if not notes:
-            raise
-        log.warning("%s", error)
+    for sighting in sightings(clip, wanted):
+        for row in wanting[sighting.track, sighting.face.frame]:
+            if row in failed:
+                continue
+            try:
+                noted = cues[row].note(sighting)
+            except LikenessError as error:
+                failed[row] = str(error)
+                continue
+            if noted is not None:
+                notes.setdefault((row, sighting.track), []).append(noted)
     return notes, failed
 
 

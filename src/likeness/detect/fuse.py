@@ -18,6 +18,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.model_selection import GroupKFold
 
+from likeness.detect.calibrate import KNEE, within
 from likeness.detect.metrics import BootstrapSettings, Estimate, figures_of
 from likeness.errors import ModelError
 
@@ -28,7 +29,7 @@ _LN10 = float(np.log(10))
 
 class Fused(BaseModel):
     """The evidence on one face. ``llr`` is its log10 likelihood ratio within the bound; ``parts`` are what each
-    examiner that spoke contributes, by name, before the bound; ``bounded`` says whether the bound cut the sum.
+    examiner that spoke contributes, by name, before the bound; ``bounded`` says whether the bound cut into the sum.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,8 +68,7 @@ class Fusion(BaseModel):
         if not parts:
             return None
         total = float(sum(parts.values()))
-        within = float(np.clip(total, -self.bound, self.bound))
-        return Fused(llr=within, parts=parts, bounded=within != total)
+        return Fused(llr=within(total, self.bound), parts=parts, bounded=abs(total) > KNEE * self.bound)
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,8 @@ def _left_out(rows: Sequence[FusionRow], people: np.ndarray, names: list[str], s
         seen = [rows[i] for i in kept]
         if _has_both(seen):
             bound = _bound(seen, settings)
-            fused[out] = np.clip(_table(rows, names)[out] @ _weights(seen, names, settings), -bound, bound)
+            totals = _table(rows, names)[out] @ _weights(seen, names, settings)
+            fused[out] = [within(float(total), bound) for total in totals]
     return fused
 
 
