@@ -57,9 +57,9 @@ class ShownClip(Clip):
         self, start_s: float = 0.0, end_s: float | None = None, wanted: Callable[[float], bool] | None = None
     ) -> Iterator[Frame]:
         for frame in self.shown:
-            if frame.time_s >= start_s and (end_s is None or frame.time_s < end_s):
-                if wanted is None or wanted(frame.time_s):
-                    yield frame
+            inside = frame.time_s >= start_s and (end_s is None or frame.time_s < end_s)
+            if inside and (wanted is None or wanted(frame.time_s)):
+                yield frame
 
     @classmethod
     def of(cls, clip: Clip, frames: Sequence[Frame]) -> "ShownClip":

@@ -85,8 +85,8 @@ class Clip:
         stay woven. Alpha is dropped in videos, and laid on white in pictures. A damaged or cut-off file gives every
         frame that decodes and then logs one warning line; BadMediaError is raised only where nothing decodes or a
         limit is passed. ``wanted`` is asked once of the time of each such frame, in order; those it declines are left
-        out, which saves converting them, the greater part of the work. Seeks in mp4, mov, mkv and webm; the others are decoded from the start, because their indexes
-        cannot be relied on. A sound has no frames.
+        out, which saves converting them, the greater part of the work. Seeks in mp4, mov, mkv and webm; the others are
+        decoded from the start, because their indexes cannot be relied on. A sound has no frames.
         """
         if self.kind == "sound":
             return

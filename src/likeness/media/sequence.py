@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -47,11 +47,11 @@ class PictureSequence(Clip):
         """SHA-256 over those of the files, as 64 hex digits."""
         return hashlib.sha256("".join(map(sha256_of, self.files)).encode()).hexdigest()
 
-    def _stream(self, start_s: float) -> Iterator[Frame]:
+    def _stream(self, start_s: float, of_use: Callable[[float], bool]) -> Iterator[Frame]:
         assert self.frame_rate is not None
         for index, path in enumerate(self.files):
             time_s = float(index / self.frame_rate)
-            if time_s >= start_s:
+            if time_s >= start_s and of_use(time_s):
                 [picture] = pictures.frames(_opened(path, self.limits), (self.width, self.height))
                 yield Frame(picture.image, time_s, index)
 

@@ -191,8 +191,8 @@ def frames(
     """Stream the frames from ``start_s`` to the end, as RGB of ``size`` (width, height).
 
     ``origin`` is the file's stamp of time 0. ``wanted`` is asked of each frame's time in order; where it says no, the
-    frame is not converted, which takes several times as long as decoding it, and left out. One frame and the decoder's own few are held: memory does not grow with
-    the clip's length.
+    frame is not converted, which takes several times as long as decoding it, and left out. One frame and the decoder's
+    own few are held: memory does not grow with the clip's length.
     """
     with opened(file) as container:
         stream = picture_stream(container)

@@ -5,8 +5,10 @@ windows once more over the whole clip. A reading counts only if the message's ch
 stands out of the folded evidence; chance readings then stay away (docs/watermark.md has the count).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -19,6 +21,7 @@ from likeness.prove.watermark.message import VERSION, MarkId, Message, decode
 from likeness.prove.watermark.place import WHOLE, Place, find, fold, refined, upright
 from likeness.prove.watermark.strength import WORKING_SIZE, luminance
 
+_ROUNDING = 1e-6  # of a step between two frames, by which times may be off
 _DITHER = 0.3  # of the evidence's own deviation
 
 
@@ -27,7 +30,8 @@ class ReadSettings:
     """``least_score``: agreement of the folded evidence with the tile read, in standard deviations of chance.
 
     ``most_marks`` on top of one another are told apart. ``least_peak``: of the synchronisation pattern, for a place to
-    be worth a closer look. Of a clip, ``windows`` evenly spread parts of ``window_frames`` frames are read.
+    be worth a closer look. Of a clip, ``windows`` evenly spread parts of ``window_frames`` frames are read. These are
+    neighbours, or where ``window_s`` is given, evenly spread over so many seconds: then fewer of them say as much.
     """
 
     least_score: float = 7.0
@@ -36,6 +40,7 @@ class ReadSettings:
     dithers: int = 24
     windows: int = 4
     window_frames: int = 25
+    window_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,23 @@ class MarkReading:
     place: Place | None = field(default=None, repr=False)
 
 
+class _Seen:
+    """One frame as the reader sees it; what the network says of it is worked out once."""
+
+    def __init__(self, luminance: np.ndarray) -> None:
+        self.luminance = luminance
+
+    @cached_property
+    def odds(self) -> np.ndarray:
+        """The log-odds of each chip, float32 (64, 64)."""
+        return networks.chip_odds(self.luminance)
+
+    @cached_property
+    def mirrored(self) -> "_Seen":
+        """The frame turned left to right."""
+        return _Seen(np.ascontiguousarray(self.luminance[:, ::-1]))
+
+
 def read_picture(image: np.ndarray, settings: ReadSettings | None = None) -> MarkReading:
     """Read the mark of ``image`` uint8 RGB (H, W, 3)."""
     return read_frames([image], settings)
@@ -66,14 +88,14 @@ def read_clip(clip: Clip, settings: ReadSettings | None = None) -> MarkReading:
     decoded."""
     settings = settings or ReadSettings()
     read = list[MarkReading]()
-    kept = list[np.ndarray]()
-    for images in _windows(clip, settings):
-        read.append(read_frames(images, settings))
-        kept += images[:: max(1, settings.windows)]
+    kept = list[_Seen]()
+    for seen in _windows(clip, settings):
+        read.append(_read(seen, settings))
+        kept += seen[:: max(1, settings.windows)]
     frames = sum(reading.frames_read for reading in read)
     found = sorted((reading for reading in read if reading.state == "found"), key=lambda reading: -reading.score)
     if not found and len(read) > 1:
-        found = [reading for reading in [read_frames(kept, settings)] if reading.state == "found"]
+        found = [reading for reading in [_read(kept, settings)] if reading.state == "found"]
     if not found:
         return MarkReading("absent", frames_read=frames)
     everything = {mark_id for reading in found for mark_id in (reading.mark_id, *reading.also) if mark_id}
@@ -85,13 +107,20 @@ def read_frames(images: Sequence[np.ndarray], settings: ReadSettings | None = No
 
     In place first, then where the synchronisation pattern shows, then both in the mirror.
     """
-    settings = settings or ReadSettings()
-    seen = [luminance(image) for image in images if min(image.shape[:2]) >= SMALLEST]
+    return _read(_seen(images), settings or ReadSettings())
+
+
+def _seen(images: Iterable[np.ndarray]) -> list[_Seen]:
+    return [_Seen(luminance(image)) for image in images if min(image.shape[:2]) >= SMALLEST]
+
+
+def _read(seen: Sequence[_Seen], settings: ReadSettings) -> MarkReading:
+    """`read_frames` of frames as the reader sees them."""
     if not seen:
         return MarkReading("absent", frames_read=0)
     for mirrored in (False, True):
         if mirrored:
-            seen = [np.ascontiguousarray(frame[:, ::-1]) for frame in seen]
+            seen = [frame.mirrored for frame in seen]
         for place, folded in _folded(seen, settings):
             if messages := _messages(folded, settings):
                 (message, score), *rest = messages
@@ -137,7 +166,7 @@ def _decoded(folded: np.ndarray, settings: ReadSettings) -> Message | None:
     return next((found for one in noise if (found := decode(evidence + one)) is not None), None)
 
 
-def _folded(seen: Sequence[np.ndarray], settings: ReadSettings) -> Iterator[tuple[Place, np.ndarray]]:
+def _folded(seen: Sequence[_Seen], settings: ReadSettings) -> Iterator[tuple[Place, np.ndarray]]:
     """The folded tile (32, 32) for each place that the frames may have on the original.
 
     What was cropped is brought upright and looked at anew: chips that straddle the reader's own grid read badly.
@@ -145,13 +174,13 @@ def _folded(seen: Sequence[np.ndarray], settings: ReadSettings) -> Iterator[tupl
     odds = _chip_odds(seen)
     yield WHOLE, fold(odds)
     for place in find(odds, settings.least_peak):
-        moved = _chip_odds([upright(frame, place, WORKING_SIZE)[0] for frame in seen])
+        moved = _chip_odds([_Seen(upright(frame.luminance, place, WORKING_SIZE)[0]) for frame in seen])
         rest = refined(moved)
         yield place.then(rest), fold(moved, rest)
 
 
-def _chip_odds(seen: Sequence[np.ndarray]) -> np.ndarray:
-    odds = np.mean([networks.chip_odds(frame) for frame in seen], axis=0)
+def _chip_odds(seen: Sequence[_Seen]) -> np.ndarray:
+    odds = np.mean([frame.odds for frame in seen], axis=0)
     return odds - odds.mean()
 
 
@@ -161,21 +190,32 @@ def agreement(folded: np.ndarray, expected: np.ndarray) -> float:
     return float(np.vdot(folded, expected)) / norm * np.sqrt(folded.size) if norm > 0 else 0.0
 
 
-def _windows(clip: Clip, settings: ReadSettings) -> Iterator[list[np.ndarray]]:
-    """The frames of each window; windows of a short clip do not overlap."""
+def _windows(clip: Clip, settings: ReadSettings) -> Iterator[list[_Seen]]:
+    """The frames of each window, as the reader sees them; windows of a short clip do not overlap."""
     if clip.kind == "sound":
         return
     if clip.kind == "picture" or not clip.frame_rate or not clip.duration_s:
-        yield [frame.image for frame in clip.frames()][: settings.window_frames]
+        yield _seen(frame.image for frame in islice(clip.frames(), settings.window_frames))
         return
     length = settings.window_frames / float(clip.frame_rate)
+    if settings.window_s is not None:
+        length = min(max(settings.window_s, length), clip.duration_s)
     count = max(1, min(settings.windows, int(clip.duration_s / length)))
     step = (clip.duration_s - length) / (count - 1) if count > 1 else 0.0
     for i in range(count):
         start = max(i * step, 0.0)
-        images = []
-        for frame in clip.frames(start, start + length):
-            images.append(frame.image)
-            if len(images) == settings.window_frames:
-                break
-        yield images
+        due = None if settings.window_s is None else _every(length / settings.window_frames, start)
+        frames = clip.frames(start, start + length, due)
+        yield _seen(frame.image for frame in islice(frames, settings.window_frames))
+
+
+def _every(step_s: float, start_s: float) -> Callable[[float], bool]:
+    """Whether a frame is the first at or after one of the times ``start_s``, ``start_s + step_s`` and so on."""
+    reached = -1
+
+    def due(time_s: float) -> bool:
+        nonlocal reached
+        before, reached = reached, int((time_s - start_s) / step_s + _ROUNDING)
+        return reached > before
+
+    return due
