@@ -7,7 +7,7 @@ from likeness.examiner import Examiner, Finding, abstention
 from likeness.faces.face import Track
 from likeness.files import sha256_of
 from likeness.media.clip import Clip
-from likeness.prove.recognise import SHORT_WAIT_S, fingerprints
+from likeness.prove.recognise import GLANCE, SHORT_WAIT_S, fingerprints
 from likeness.prove.store import Match, Store
 from likeness.prove.words import is_composite, is_synthetic, recorded
 
@@ -37,7 +37,7 @@ class FingerprintExaminer(Examiner):
                 return [self._finding(f"This very file is in the store as {recorded(same)}.", self.identical)]
             if clip.kind == "sound":
                 return [abstention(self.name, "Sound has no fingerprint.")]
-            matches = fingerprints(clip).find(store)
+            matches = fingerprints(clip, GLANCE).find(store)
         except StorageError as error:
             return [abstention(self.name, str(error))]
         match = next((match for match in matches if is_synthetic(match.work)), matches[0] if matches else None)

@@ -4,7 +4,7 @@ A watermark can be copied onto other pictures, so the number it holds is bound t
 fingerprints stored under that number match what is to be seen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
@@ -15,7 +15,7 @@ from likeness.errors import StorageError
 from likeness.media.clip import Clip
 from likeness.media.frame import Frame
 from likeness.progress import tracked
-from likeness.prove.fingerprint import MATCH_BITS, ClipFingerprinter, SecondFingerprint, asked_fingerprint
+from likeness.prove.fingerprint import ASKING, MATCH_BITS, ClipFingerprinter, SecondFingerprint, asked_fingerprint
 from likeness.prove.matching import words
 from likeness.prove.store import Match, Store, Work
 from likeness.prove.watermark.read import MarkReading, ReadSettings, read_clip
@@ -34,12 +34,19 @@ _LEAST_ALIKE = 1 / 8  # of a clip's moments: of four asked a second one lies nea
 class RecogniseSettings:
     """Of a long clip the first ``longest_s`` seconds are looked at.
 
-    Alterations are looked for once a second, in ``look_frames`` neighbouring frames together.
+    Alterations are looked for once a second, in ``look_frames`` neighbouring frames together. Without ``every_frame``,
+    and where no mark is to be looked under, only the frames that fingerprints are made of are taken out of a clip: the
+    same ones where its frame rate is even, but for what begins in the last moment.
     """
 
     read: ReadSettings = field(default_factory=ReadSettings)
     longest_s: float = 600.0
     look_frames: int = 3
+    every_frame: bool = True
+
+
+GLANCE = RecogniseSettings(read=ReadSettings(windows=3, window_frames=12, window_s=2.5), every_frame=False)
+"""For one look among many: at most 36 frames are read for a mark, and only frames that are used are converted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,14 +102,21 @@ class Recognition:
         return self.identical or by_mark or (self.matches[0].work if self.matches else None)
 
 
-def recognise(clip: Clip, sha256: str, store: Store, settings: RecogniseSettings | None = None) -> Recognition:
-    """Read the watermark of ``clip``, fingerprint it and ask ``store``. ``sha256`` is that of its file.
+def recognise(
+    clip: Clip,
+    sha256: str,
+    store: Store,
+    settings: RecogniseSettings | None = None,
+    mark: MarkReading | None = None,
+) -> Recognition:
+    """Read the watermark of ``clip`` (``mark`` where that was done), fingerprint it and ask ``store``. ``sha256`` is
+    that of its file.
 
     A store that cannot be used is no error: the watermark is still read. Raises BadMediaError where the clip cannot be
     decoded.
     """
     settings = settings or RecogniseSettings()
-    mark = read_clip(clip, settings.read)
+    mark = mark or read_clip(clip, settings.read)
     marked, beneath, identical, problem = None, list[Work](), None, None
     try:
         mark, marked, beneath = _latest(mark, store)
@@ -161,8 +175,10 @@ def fingerprints(clip: Clip, settings: RecogniseSettings | None = None, mark: Ma
     looked_s = min(clip.duration_s, settings.longest_s)
     fingerprinter, group, looks = ClipFingerprinter("asked"), list[Frame](), list[Look]()
     first, last = None, None
-    total = looked_s * float(clip.frame_rate or 1)
-    for frame in tracked(clip.frames(0.0, settings.longest_s), f"Reading {clip.path.name}", total):
+    rate = float(clip.frame_rate or 1)
+    due = None if settings.every_frame or marked else _hashed_frames(rate)
+    total = looked_s * min(rate, ASKING.per_second if due else rate)
+    for frame in tracked(clip.frames(0.0, settings.longest_s, due), f"Reading {clip.path.name}", total):
         first, last = frame.image if first is None else first, frame
         fingerprinter.update(frame.image, frame.time_s)
         if marked and (group or _due(frame.time_s, len(looks), looked_s)):
@@ -241,6 +257,18 @@ def _ordered(matches: Sequence[Match], marked: Work | None, identical: Work | No
 
 def _same(one: Work, other: Work) -> bool:
     return one.sha256 == other.sha256 and one.mark_id == other.mark_id
+
+
+def _hashed_frames(frame_rate: float) -> Callable[[float], bool]:
+    """Whether a frame is the first of all, or the nearest to the middle of a part of a second that is fingerprinted."""
+    reached: int | None = None
+
+    def due(time_s: float) -> bool:
+        nonlocal reached
+        before, reached = reached, int((time_s + 0.5 / frame_rate) * ASKING.per_second + 0.5)
+        return before is None or reached > before
+
+    return due
 
 
 def _due(time_s: float, done: int, looked_s: float) -> bool:

@@ -7,8 +7,9 @@ from likeness.examiner import Examiner, Finding, abstention
 from likeness.faces.face import Track
 from likeness.files import sha256_of
 from likeness.media.clip import Clip
-from likeness.prove.recognise import SHORT_WAIT_S, Look, RecogniseSettings, Recognition, recognise
+from likeness.prove.recognise import GLANCE, SHORT_WAIT_S, Look, Recognition, recognise
 from likeness.prove.store import Store
+from likeness.prove.watermark.read import read_clip
 from likeness.prove.words import is_synthetic, recorded
 
 _LEAST_OVERLAP = 0.25  # of a face's box: from there on an altered region concerns the face
@@ -26,6 +27,9 @@ class WatermarkExaminer(Examiner):
     strengths, these are judgements. A mark over a picture that does not look like its work counts for nothing, nor
     does one that is not in the store: camera footage is published with the same mark. No mark says nothing.
 
+    It reads fewer frames of a clip than `likeness verify` does, so a mark that compression has all but removed can be
+    missed here and found there.
+
     ``altered_face``: part of a face lost the fine pattern of a mark that camera footage was published with. Less than a
     verdict needs, because it tells that something was changed and not what.
     """
@@ -39,12 +43,13 @@ class WatermarkExaminer(Examiner):
         """One finding about the file."""
         if clip.kind == "sound":
             return [abstention(self.name, "Sound carries no watermark of ours.")]
-        seen = recognise(clip, sha256_of(clip.path), Store(wait_s=SHORT_WAIT_S), RecogniseSettings())
-        mark, work = seen.mark, seen.marked
+        mark = read_clip(clip, GLANCE.read)
         if mark.state == "absent":
             return [
                 abstention(self.name, "No watermark of ours was found. That says nothing, as most files have none.")
             ]
+        seen = recognise(clip, sha256_of(clip.path), Store(wait_s=SHORT_WAIT_S), GLANCE, mark)
+        mark, work = seen.mark, seen.marked
         if work is None:
             found = f"The watermark {mark.mark_id or 'of a later version'} was found, but the store"
             if seen.store_problem:
