@@ -18,7 +18,8 @@ TABLE, PLOT = "detectors.csv", "detectors.png"  # in the model folder
 CUES = tuple(examiner for examiner in EXAMINERS if examiner.name not in PROVENANCE)
 """The examiners that look at pixels; the others read what a finished file says of itself."""
 
-_COLUMNS = ("iteration", "seconds", "verdict", "llr", *(cue.name for cue in CUES), "as_a", "as_b")
+_HEAD = ("iteration", "seconds", "verdict", "llr", *(cue.name for cue in CUES), "as_a", "as_b")
+_COLUMNS = 5  # plots in a row
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,10 @@ def write_scores(path: Path, scores: Sequence[Score]) -> None:
     """Write ``scores`` as csv, an abstention as an empty cell. Raises StorageError."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(_COLUMNS)
+    table.writerow(_HEAD)
     for score in scores:
         values = {**vars(score), **score.cues}
-        table.writerow(["" if values.get(name) is None else _short(values[name]) for name in _COLUMNS])
+        table.writerow(["" if values.get(name) is None else _short(values[name]) for name in _HEAD])
     write_text(path, text.getvalue())
 
 
@@ -75,10 +76,13 @@ def plot_scores(path: Path, curves: Mapping[str, Sequence[Score]]) -> None:
 
     The footage as it is (0 seconds) is a dotted line; where an examiner abstained there is no point.
     """
-    picture = Figure(figsize=(4 * (len(CUES) + 2), 3.6), dpi=110, layout="constrained")
+    rows = -(-(len(CUES) + 2) // _COLUMNS)
+    picture = Figure(figsize=(4 * _COLUMNS, 3.4 * rows), dpi=80, layout="constrained")
     FigureCanvasAgg(picture)
-    *cues, weighed, taken = picture.subplots(1, len(CUES) + 2)
-    for axes, cue in zip(cues, CUES, strict=True):
+    weighed, taken, *cues = picture.subplots(rows, _COLUMNS).flat
+    for axes in cues[len(CUES) :]:
+        axes.remove()
+    for axes, cue in zip(cues, CUES, strict=False):
         for name, scores in curves.items():
             _draw(axes, [(score.seconds, score.cues.get(cue.name)) for score in scores], name)
         axes.set(title=cue.name, ylabel="log10 likelihood ratio, > 0: synthetic")
