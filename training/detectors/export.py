@@ -81,7 +81,7 @@ class _Crops(CalibrationDataReader):
 def export_backbone(kind: str, run: Path, rows: list[Example], out: Path) -> None:
     """Write the frame or pair network, in int8 and in half precision: OUT.int8 and OUT.half."""
     network, _ = load(run / kind)
-    example = tuple(torch.randn(1, 3, CROP, CROP) for _ in _INPUTS[kind])
+    example = tuple(torch.randn(2, 3, CROP, CROP) for _ in _INPUTS[kind])
     outputs = ["where", "maps"] if kind == "frames" else ["where"]
     with tempfile.TemporaryDirectory() as temporary:
         plain, ready = Path(temporary) / "plain.onnx", Path(temporary) / "ready.onnx"
