@@ -112,7 +112,7 @@ def without_sound(folder: Path) -> Shown:
 
 
 def corrupt_middle(folder: Path) -> Shown:
-    """Nine seconds of H.264 with speech, of which the fourth to sixth are overwritten."""
+    """Nine seconds of H.264 with speech, of which two and a half from the fourth on are overwritten."""
     shipped, path = footage().actor_a, folder / "a.mp4"
     data = bytearray(shipped.path.read_bytes())
     begin, end = int(0.33 * len(data)), int(0.5 * len(data))
@@ -135,7 +135,7 @@ def landmarks_that_are_none(folder: Path) -> Shown:
 
 def partly_outside(folder: Path) -> Shown:
     """Faces cut by the left, the lower and the upper edge, one larger than the picture and one beside it."""
-    corners = ((-60, 40, 130), (60, 170, 130), (60, -80, 130), (-120, -120, 480), (900, 900, 130))
+    corners = ((-50, 40, 130), (60, 165, 130), (60, -60, 130), (-60, -60, 380), (900, 900, 130))
     tracks = [
         track_of([landmarks_at(x + i / 3, y, width) for i in range(40)], number)
         for number, (x, y, width) in enumerate(corners, 1)

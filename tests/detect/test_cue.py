@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from known_people import filmed
-from made_faces import clip_of, face, landmarks_at, skin
+from made_faces import SIZE, clip_of, face, landmarks_at, skin
 
 from likeness.detect.calibrate import UNCALIBRATED
 from likeness.detect.cue import Cue, Measurement, look, measure
@@ -72,12 +72,13 @@ def test_a_cue_that_fails_abstains_alone(clip: Clip) -> None:
     [
         {"landmarks": np.full((68, 2), np.nan, np.float32)},
         {"landmarks": np.full((68, 2), 50, np.float32)},
+        {"landmarks": landmarks_at(x=SIZE - 40)},
         {"yaw": float("nan")},
         {"box": (0.0, 0.0, float("inf"), 9.0)},
     ],
-    ids=["NaN", "one place", "no angle", "endless"],
+    ids=["NaN", "one place", "outside", "no angle", "endless"],
 )
-def test_faces_that_are_no_shapes_are_left_out(clip: Clip, changes: dict[str, object]) -> None:
+def test_faces_that_cannot_be_seen_are_left_out(clip: Clip, changes: dict[str, object]) -> None:
     odd = [replace(one, **changes) if one.frame == 2 else one for one in TRACK.faces]  # type: ignore[arg-type]
     assert values_of(clip, Track(1, odd))["count"] == 3
     finding = look([Seen(UNCALIBRATED)], clip, [Track(1, odd[2:3])])[0]

@@ -182,7 +182,7 @@ def test_the_finding_says_where_and_how_rare(tmp_path: Path) -> None:
         (drawn(0, Eyes(), marks()), track_of(marks(openness=0.3)), "Neither"),
         (skin(), track_of(marks()), "Neither"),
         (np.full((SIZE, SIZE, 3), 255, np.uint8), track_of(marks(mouth=20)), "Neither"),
-        (skin(), track_of(marks() + np.float32(400)), "Neither"),
+        (skin(), track_of(marks() + np.float32(400)), "outside the picture"),
     ],
     ids=["small", "turned", "short", "closed", "no eyes drawn", "white", "out of the picture"],
 )

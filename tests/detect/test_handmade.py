@@ -126,7 +126,11 @@ def test_no_face_is_an_abstention(models: dict[str, Classifier]) -> None:
         (Track(1, [face(landmarks_at(), i, yaw=70) for i in range(24)]), ("clip", "picture"), "0 frames"),
         (Track(1, moving_track(5).faces), ("clip", "picture"), "5 frames"),
         (moving_track(24), ("picture",), "trained for a clip"),
-        (Track(1, [face(np.full((68, 2), np.nan, np.float32), i) for i in range(24)]), ("clip",), "0 frames"),
+        (
+            Track(1, [face(np.full((68, 2), np.nan, np.float32), i) for i in range(24)]),
+            ("clip",),
+            "landmarks are unknown",
+        ),
     ],
     ids=["small", "turned", "five frames", "no model", "no numbers"],
 )

@@ -131,7 +131,7 @@ def test_no_face_is_an_abstention(kind: str) -> None:
 
 def test_a_face_that_stands_still_or_collapses_gives_numbers() -> None:
     still = Track(1, [face(landmarks_at(), i) for i in range(COUNT)])
-    flat = Track(1, [face(np.tile(np.array([[0.0, 5.0], [90.0, 5.0]], np.float32), (34, 1)), i) for i in range(COUNT)])
+    flat = Track(1, [face(np.tile(np.array([[0.0, 5.0], [90.0, 6.0]], np.float32), (34, 1)), i) for i in range(COUNT)])
     for track in (still, flat):
         assert all(np.isfinite(value) for value in values(track).values())
 

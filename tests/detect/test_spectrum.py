@@ -131,7 +131,7 @@ def test_the_finding_says_where_and_how_rare(tmp_path: Path) -> None:
         (natural(0), Track(1, [face(landmarks_at(width=60), i) for i in range(FRAMES)]), "80 px"),
         (natural(0), Track(1, [face(LANDMARKS, i, yaw=60) for i in range(FRAMES)]), "0 frames"),
         (natural(0), Track(1, TRACK.faces[:5]), "5 frames"),
-        (natural(0), Track(1, [face(landmarks_at(-300, -300), i) for i in range(FRAMES)]), "Too little of the face"),
+        (natural(0), Track(1, [face(landmarks_at(-300, -300), i) for i in range(FRAMES)]), "outside the picture"),
         (cv2.GaussianBlur(natural(0), (0, 0), 1.7), TRACK, "left nothing"),
         (np.full((SIZE, SIZE, 3), 128, np.uint8), TRACK, "as much structure"),
     ],

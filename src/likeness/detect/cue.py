@@ -22,7 +22,8 @@ from likeness.media.clip import Clip
 
 Note = TypeVar("Note")
 
-_WITHOUT_SHAPE = "The face's landmarks could not be told in any frame, so nothing of it can be measured."
+_LEAST_INSIDE = 0.5  # of a face's landmarks must lie in the picture: beyond its edge there is nothing to measure
+_UNSEEN = "No frame shows enough of the face to measure it: its landmarks are unknown or lie outside the picture."
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,16 +117,16 @@ def look(cues: Iterable[Cue[Any]], clip: Clip, tracks: Sequence[Track]) -> list[
 def measure(cues: Sequence[Cue[Any]], clip: Clip, tracks: Sequence[Track]) -> list[dict[int, Measurement | str]]:
     """The measurement of each of ``cues`` on each track, by its number, or why there is none.
 
-    Faces whose landmarks are no numbers, or all in one place, are left out. A cue that fails with an error of ours
-    abstains with it alone. Raises BadMediaError where the file cannot be read.
+    Faces whose landmarks are no numbers, all in one place or mostly outside the picture are left out. A cue that fails
+    with an error of ours abstains with it alone. Raises BadMediaError where the file cannot be read.
     """
-    tracks = [Track(track.id, [face for face in track.faces if _has_a_shape(face)]) for track in tracks]
+    tracks = [Track(track.id, [face for face in track.faces if _is_seen(face, clip)]) for track in tracks]
     measured: list[dict[int, Measurement | str]] = [{} for _ in cues]
     wanting: dict[tuple[int, int], list[int]] = {}  # cues by (track, frame) that they want to see
     wanted: dict[tuple[int, int], Face] = {}
     for row, cue in enumerate(cues):
         for track in tracks:
-            reason = cue.reason_to_abstain(clip, track) if track.faces else _WITHOUT_SHAPE
+            reason = cue.reason_to_abstain(clip, track) if track.faces else _UNSEEN
             if reason is not None:
                 measured[row][track.id] = reason
                 continue
@@ -141,11 +142,13 @@ def measure(cues: Sequence[Cue[Any]], clip: Clip, tracks: Sequence[Track]) -> li
     return measured
 
 
-def _has_a_shape(face: Face) -> bool:
-    """Whether ``face`` can be aligned: its numbers are finite, and its landmarks span an area."""
-    numbers = np.array([face.time_s, *face.box, face.yaw, face.pitch, face.roll])
-    points = face.landmarks
-    return bool(np.isfinite(numbers).all() and np.isfinite(points).all() and (np.ptp(points, axis=0) > 0).all())
+def _is_seen(face: Face, clip: Clip) -> bool:
+    """Whether ``face`` can be aligned and lies in the picture: its numbers are finite, its landmarks span an area."""
+    numbers, points = np.array([face.time_s, *face.box, face.yaw, face.pitch, face.roll]), face.landmarks
+    if not (np.isfinite(numbers).all() and np.isfinite(points).all() and (np.ptp(points, axis=0) > 0).all()):
+        return False
+    inside = ((points >= 0) & (points <= (clip.width, clip.height))).all(axis=1)
+    return bool(inside.mean() >= _LEAST_INSIDE)
 
 
 def _notes(
