@@ -1,4 +1,4 @@
-"""How fast a file is checked: python benchmarks/check_speed.py [--seconds S] [--long S] [--threads N]
+"""How fast a file is checked: python benchmarks/check_speed.py [--seconds S …] [--memory S …] [--threads N]
 
 The clip is 1920×1080, 25 frames a second, one face: the shipped actor A enlarged, with a border. For everything and for
 each stage: seconds of wall and of CPU per second of clip, and how many times the plain decoding of the same clip that
@@ -32,6 +32,7 @@ from likeness.footage import footage
 from likeness.media.clip import Clip, open_clip
 
 WIDTH, HEIGHT, RATE = 1920, 1080, 25
+_ENCODED_S = 10
 _PEAK = (
     "import resource, sys; from pathlib import Path; import cv2; cv2.setNumThreads(int(sys.argv[2]));"
     "from likeness.check.examine import check_file; check_file(Path(sys.argv[1]));"
@@ -49,16 +50,37 @@ class Cost:
 
 
 def make_clip(path: Path, seconds: float) -> Path:
-    """Write the shipped actor A, 25 frames a second, to and fro, in the middle of 1920×1080 grey."""
+    """Write the shipped actor A, 25 frames a second, to and fro, in the middle of 1920×1080 grey.
+
+    At most ten seconds are encoded; a longer clip repeats their packets.
+    """
+    count = round(seconds * RATE)
+    part = path.with_suffix(".part.mp4")
+    _encode(part, min(count, _ENCODED_S * RATE))
+    with av.open(str(path), "w") as container:
+        stream = None
+        for repeated in range(-(-count // (_ENCODED_S * RATE))):
+            with av.open(str(part)) as source:
+                stream = stream or container.add_stream_from_template(source.streams.video[0])
+                for packet in source.demux(video=0):
+                    if packet.pts is None or packet.dts is None or packet.time_base is None:
+                        continue
+                    shift = round(repeated * _ENCODED_S / packet.time_base)
+                    packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
+                    container.mux(packet)
+    part.unlink()
+    return path
+
+
+def _encode(path: Path, count: int) -> None:
     source = [frame.image for frame in open_clip(footage().actor_a.path).frames()]
     there_and_back = cycle([*source, *source[-2:0:-1]])
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(RATE), options={"preset": "veryfast", "crf": "21"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for image in islice(there_and_back, round(seconds * RATE)):
+        for image in islice(there_and_back, count):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(enlarged(image), format="rgb24")))
         container.mux(stream.encode(None))
-    return path
 
 
 def enlarged(image: np.ndarray) -> np.ndarray:
@@ -125,27 +147,32 @@ def show(cost: Cost, floor: Cost, seconds: float) -> None:
     )
 
 
+def time_stages(path: Path, seconds: float) -> None:
+    """Print what each stage of a check of ``path`` costs, and the whole."""
+    print(f"a clip of {seconds:.0f} s, load {os.getloadavg()[0]:.1f}")
+    floor: Cost | None = None
+    for cost in stages(open_clip(path)):
+        floor = floor or cost
+        show(cost, floor, seconds)
+    assert floor is not None
+    show(timed("everything: check", lambda: check_file(path)), floor, seconds)
+
+
 def main() -> None:
     """Read the options and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of the clip that is timed")
-    parser.add_argument("--long", type=float, default=60.0, help="length of the clip for the second peak; 0: none")
+    parser.add_argument("--seconds", type=float, nargs="*", default=[2.0, 10.0], help="lengths of the clips timed")
+    parser.add_argument("--memory", type=float, nargs="*", default=[10.0, 60.0], help="lengths of those for the peak")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     cv2.setNumThreads(options.threads)
-    print(f"{options.threads} threads on {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {WIDTH}×{HEIGHT}")
+    print(f"{options.threads} threads on {os.cpu_count()} cores; {WIDTH}×{HEIGHT}")
     with tempfile.TemporaryDirectory() as folder:
-        path = make_clip(Path(folder) / "short.mp4", options.seconds)
-        floor = None
-        for cost in stages(open_clip(path)):
-            floor = floor or cost
-            show(cost, floor, options.seconds)
-        assert floor is not None
-        show(timed("everything: check", lambda: check_file(path)), floor, options.seconds)
-        print(f"peak memory, {options.seconds:.0f} s: {peak_mb(path, options.threads):.0f} MiB")
-        if options.long:
-            longer = make_clip(Path(folder) / "long.mp4", options.long)
-            print(f"peak memory, {options.long:.0f} s: {peak_mb(longer, options.threads):.0f} MiB")
+        for seconds in options.seconds:
+            time_stages(make_clip(Path(folder) / "clip.mp4", seconds), seconds)
+        for seconds in options.memory:
+            peak = peak_mb(make_clip(Path(folder) / "clip.mp4", seconds), options.threads)
+            print(f"peak memory, {seconds:.0f} s: {peak:.0f} MiB", flush=True)
 
 
 if __name__ == "__main__":

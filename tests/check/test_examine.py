@@ -19,6 +19,7 @@ from likeness.check.examine import (
     build,
     check_file,
     examine,
+    examine_provenance,
     look_in_range,
     prominent,
     spans_to_examine,
@@ -98,6 +99,23 @@ def test_the_shipped_actor_is_followed_and_examined() -> None:
     assert {population.examiner for population in report.populations} <= set(said)
     assert report.settings["weigh.synthetic_from"] == 1.0
     assert report.record()["file"] == str(footage().heldout.path)
+
+
+def test_what_is_found_does_not_depend_on_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [frame.image for frame in open_clip(footage().heldout.path).frames(0.0, 1.2)]
+    path = write_clip(tmp_path / "short.mp4", frames, Fraction(25), (384, 384))
+    report = check_file(path)
+    monkeypatch.setattr("likeness.check.examine.ahead", iter)
+    clip = open_clip(path)
+    watched = watch(clip, CheckSettings())
+    tracks = prominent(watched.tracks, clip, CheckSettings())
+    cues, unusable = build(CUES)
+    measured = look_in_range(cues, clip, tracks, {track.id: None for track in tracks})
+    said = [finding for finding in report.findings if finding.examiner not in unusable]
+    assert said == [*examine_provenance(clip, tracks), *measured]
+    assert [face.box for face in report.faces] == [
+        tuple(round(float(v), 1) for v in max(track.faces, key=lambda face: face.quality).box) for track in tracks
+    ]
 
 
 class Broken(Examiner):

@@ -9,8 +9,10 @@ from made_faces import FACE_PX, clip_of, face, landmarks_at, skin, softened
 
 from likeness.detect.calibrate import CueCalibration, Feature
 from likeness.detect.cue import Measurement, measure
-from likeness.detect.cues.seam import Seam, SeamSettings, colour_step
+from likeness.detect.cues.seam import Seam, SeamMeasure, SeamSettings, colour_step, measure_seam
+from likeness.detect.sightings import Sighting
 from likeness.faces.face import Track
+from likeness.media.clip import Frame
 
 LANDMARKS = landmarks_at()
 TRACK = Track(1, [face(LANDMARKS, i) for i in range(24)])
@@ -72,6 +74,31 @@ def test_the_finding_says_where_and_how_rare(tmp_path: Path) -> None:
     assert finding.spans[0] == pytest.approx((6 / 25, 17 / 25), abs=0.05)
     assert "of 5 genuine clips" in finding.text
     assert finding.figure is not None
+
+
+def noted(image: np.ndarray, landmarks: np.ndarray, settings: SeamSettings) -> SeamMeasure:
+    found = measure_seam(Sighting(Frame(image, 0.0, 0), 1, face(landmarks, 0)), settings)
+    assert found is not None
+    return found
+
+
+def test_a_face_up_to_the_cap_is_measured_as_it_is() -> None:
+    image, settings = softened(skin(), LANDMARKS, 1.0), SeamSettings()
+    assert face(LANDMARKS, 0).width <= settings.widest_px
+    assert noted(image, LANDMARKS, settings) == noted(image, LANDMARKS, SeamSettings(widest_px=1e9))
+
+
+@pytest.mark.parametrize("times", [2, 3.5])
+def test_a_face_wider_than_the_cap_is_measured_at_its_width(times: float) -> None:
+    """Detail is looked for where a face of the cap's width has it, so an enlarged face still stands out, or not."""
+    settings = SeamSettings(widest_px=face(LANDMARKS, 0).width)
+    wide = ((LANDMARKS + 0.5) * times - 0.5).astype(np.float32)
+    untouched, soft = (
+        noted(cv2.resize(image, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC), wide, settings).softness
+        for image in (skin(), softened(skin(), LANDMARKS, 1.2))
+    )
+    assert abs(untouched) < 0.1
+    assert soft > 0.65
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,34 @@ def test_a_span_is_the_same_as_in_the_whole(tmp_path, muxer):
     assert list(clip.frames(100.0)) == []
 
 
+@given(
+    wanted=st.sets(st.integers(0, COUNT - 1)),
+    span=st.tuples(st.floats(0, 1), st.none() | st.floats(0, 1.7)),
+    cut=st.booleans(),
+)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_frames_that_are_not_wanted_are_left_out_and_no_others(h264, wanted, span, cut):
+    clip = open_clip(h264).cut(0.2, 1.4) if cut else open_clip(h264)
+    asked = []
+
+    def of_use(time_s):
+        asked.append(time_s)
+        return round(time_s * 25) in wanted
+
+    whole, chosen = list(clip.frames(*span)), list(clip.frames(*span, of_use))
+    assert asked == [frame.time_s for frame in whole]
+    expected = [frame for frame in whole if round(frame.time_s * 25) in wanted]
+    assert [(f.index, f.time_s) for f in chosen] == [(f.index, f.time_s) for f in expected]
+    assert all(np.array_equal(f.image, e.image) for f, e in zip(chosen, expected, strict=True))
+
+
+def test_pictures_of_an_animation_that_are_not_wanted_are_left_out(tmp_path):
+    pages = [Image.new("RGB", (16, 16), (60 * i, 0, 0)) for i in range(4)]
+    pages[0].save(tmp_path / "a.gif", save_all=True, append_images=pages[1:], duration=100)
+    chosen = open_clip(tmp_path / "a.gif").frames(wanted=lambda time_s: 0.05 < time_s < 0.25)
+    assert [frame.index for frame in chosen] == [1, 2]
+
+
 @pytest.mark.parametrize("late_s", [0.0, 0.5])
 @pytest.mark.parametrize("container", ["mp4", "mkv", "ts"])
 def test_sound_that_starts_late_is_preceded_by_silence(tmp_path, container, late_s):

@@ -3,13 +3,16 @@
 import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 from published import portrait, publish, save
 
 from likeness.examiner import Finding
+from likeness.footage import footage
 from likeness.media.clip import open_clip
 from likeness.prove.claim import DigitalSourceType
 from likeness.prove.fingerprint_examiner import FingerprintExaminer
+from likeness.prove.recognise import GLANCE, fingerprints
 from likeness.prove.store import Store
 
 
@@ -63,3 +66,18 @@ def test_sound_and_a_damaged_store_abstain(tmp_path: Path) -> None:
     work = publish(tmp_path / "swap.png", portrait())
     Store().path.write_text("no database " * 100)
     assert "damaged" in (examine(work.path).abstained or "")
+
+
+def test_a_clip_is_asked_for_by_the_same_moments_whether_all_its_frames_are_converted_or_only_those() -> None:
+    clip = open_clip(footage().heldout.path)
+    glanced, whole = fingerprints(clip, GLANCE), fingerprints(clip)
+    assert list(glanced.moments) == list(whole.moments)
+    assert len(glanced.moments) >= 4 * int(clip.duration_s)
+    assert glanced.first is not None
+    assert whole.first is not None
+    assert np.array_equal(glanced.first, whole.first)
+
+
+def test_a_clip_shorter_than_a_moment_has_one() -> None:
+    clip = open_clip(footage().heldout.path).cut(1.0, 1.04)
+    assert len(fingerprints(clip, GLANCE).moments) == 1

@@ -3,19 +3,23 @@
 import sqlite3
 import time
 from contextlib import closing
+from itertools import cycle, islice
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from published import portrait, publish, save
 
 from likeness.examiner import Finding
 from likeness.faces.face import Face, Track
+from likeness.footage import footage
 from likeness.media.clip import open_clip
 from likeness.prove.credentials_examiner import CredentialsExaminer
 from likeness.prove.fingerprint_examiner import FingerprintExaminer
-from likeness.prove.recognise import Look
+from likeness.prove.recognise import GLANCE, Look
 from likeness.prove.store import Store
+from likeness.prove.watermark import networks
 from likeness.prove.watermark.mark import Marker
 from likeness.prove.watermark.tamper import TamperReading
 from likeness.prove.watermark_examiner import WatermarkExaminer, _altered_face
@@ -81,6 +85,45 @@ def test_locked_store_costs_each_examiner_one_short_wait(tmp_path: Path) -> None
             assert finding.llr is None
             assert "in use" in finding.text
             assert ".." not in finding.text
+
+
+def marked_clip(path: Path, mark_id: str, seconds: int) -> Path:
+    """The shipped actor, whose frames carry the mark, to and fro for ``seconds``, as H.264 at crf 34."""
+    frames = [Marker(mark_id).mark(frame.image) for frame in open_clip(footage().heldout.path).frames(0.0, 1.0)]
+    there_and_back = cycle([*frames, *frames[-2:0:-1]])
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "34", "preset": "veryfast"})
+        stream.height, stream.width = frames[0].shape[:2]
+        for image in islice(there_and_back, 25 * seconds):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("seconds", [1, 3, 16])
+def test_a_clip_is_read_from_a_few_frames_however_long_it_is(tmp_path: Path, seconds: int) -> None:
+    path = marked_clip(tmp_path / "clip.mp4", "0123456789", seconds)
+    finding = examine(path)
+    assert "0123456789" in finding.text
+    read = finding.details["frames"]
+    assert isinstance(read, int)
+    assert 12 <= read <= 36
+    assert (read == 36) == (seconds == 16)
+
+
+def test_of_a_clip_without_a_mark_nothing_further_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = list[np.ndarray]()
+
+    def chip_odds(luminance: np.ndarray) -> np.ndarray:
+        looked_at.append(luminance)
+        return real(luminance)
+
+    real = networks.chip_odds
+    monkeypatch.setattr(networks, "chip_odds", chip_odds)
+    clip = open_clip(footage().heldout.path)
+    (finding,) = WatermarkExaminer().examine(clip, [])
+    assert "No watermark" in finding.text
+    assert len(looked_at) <= 4 * GLANCE.read.windows * GLANCE.read.window_frames  # upright, mirrored, cropped twice
 
 
 @pytest.mark.parametrize(("region", "concerned"), [((0, 0, 60, 60), True), ((0, 0, 12, 12), False)])

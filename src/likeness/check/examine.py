@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -24,6 +25,7 @@ from likeness.faces.face import Face, Track
 from likeness.faces.faceset import TABLE
 from likeness.faces.tracker import Tracker
 from likeness.files import sha256_of
+from likeness.media.ahead import ahead
 from likeness.media.clip import Clip, Frame, Limits, open_clip
 from likeness.progress import progress, tracked
 from likeness.prove.credentials_examiner import CredentialsExaminer
@@ -80,15 +82,11 @@ def check_file(path: Path, settings: CheckSettings | None = None, reference: Pat
     out_of_range = {
         track.id: reason_out_of_range(clip, track, watched.notes[track.id], settings.in_range) for track in tracks
     }
-    declared = [
-        finding
-        for examiner in tracked(
-            PROVENANCE_EXAMINERS, f"Reading marks of {clip.path.name}", len(PROVENANCE_EXAMINERS), "examiners"
-        )
-        for finding in examine(examiner, clip, tracks)
-    ]
     cues, unusable = build(CUES, known)
-    seen = look_in_range(cues, clip, tracks, out_of_range)
+    with ThreadPoolExecutor(1, "provenance") as beside:  # two cores: one reads marks, one measures
+        marks = beside.submit(examine_provenance, clip, tracks)
+        seen = look_in_range(cues, clip, tracks, out_of_range)
+        declared = marks.result()
     whose: list[int | None] = [track.id for track in tracks] or [None]
     silent = [abstention(name, reason, track) for name, reason in unusable.items() for track in whose]
     findings = [*declared, *seen, *silent]
@@ -123,6 +121,14 @@ def check_file(path: Path, settings: CheckSettings | None = None, reference: Pat
         settings=_flat(asdict(settings)),
         reference=None if reference is None else f"{reference} (faces.parquet: {sha256_of(Path(reference) / TABLE)})",
     )
+
+
+def examine_provenance(clip: Clip, tracks: list[Track]) -> list[Finding]:
+    """What the examiners find that read where the file comes from, one after another."""
+    examiners = tracked(
+        PROVENANCE_EXAMINERS, f"Reading marks of {clip.path.name}", len(PROVENANCE_EXAMINERS), "examiners"
+    )
+    return [finding for examiner in examiners for finding in examine(examiner, clip, tracks)]
 
 
 def examine(examiner: type[Examiner], clip: Clip, tracks: list[Track]) -> list[Finding]:
@@ -177,7 +183,7 @@ def watch(clip: Clip, settings: CheckSettings) -> Watched:
     notes, noted_s = defaultdict[int, list[RangeNote]](list), dict[int, float]()
     seconds = sum(end - start for start, end in spans)
     with progress(f"Following faces in {clip.path.name}", seconds * float(clip.frame_rate or 1)) as job:
-        for frame in _frames(clip, spans):
+        for frame in ahead(_frames(clip, spans)):
             here = tracker.update(frame)
             for number, face in here:
                 seen[number].append(face)
