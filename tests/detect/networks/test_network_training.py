@@ -11,7 +11,7 @@ import torch
 from likeness.detect.networks import training
 from likeness.detect.networks.examples import Example, Examples
 from likeness.detect.networks.inputs import CROP
-from likeness.detect.networks.stored import CONFIG, WEIGHTS, NetworkConfig, build, load, save
+from likeness.detect.networks.stored import CONFIG, WEIGHTS, NetworkConfig, NetworkKind, build, load, save
 from likeness.detect.networks.training import PLOT, STATE, TABLE, TrainSettings, predict, train
 from likeness.errors import ModelError
 
@@ -105,3 +105,11 @@ def test_short_sequences_repeat_their_last_frame() -> None:
     crops = np.arange(2, dtype=np.uint8).reshape(2, 1, 1, 1).repeat(3, axis=3)
     shown = training._shown(crops, "recurrent")
     assert shown[:, 0, 0, 0].tolist() == [0, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("kind", ["pairs", "recurrent", "temporal"])
+def test_the_other_kinds_train_as_well(kind: NetworkKind, examples: tuple[Examples, Examples], tmp_path: Path) -> None:
+    brief = replace(SETTINGS, minutes=0.01)
+    config = train(build(kind), NetworkConfig(kind=kind), *examples, tmp_path, brief)
+    assert config.validation_auc is not None
+    assert load(tmp_path)[1].kind == kind

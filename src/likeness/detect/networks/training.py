@@ -104,7 +104,10 @@ class _Training:
         settings: TrainSettings,
     ) -> None:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(device)
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d):
+                layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval()
         self.config, self.out, self.settings = config, out, settings
         self.examples, self.validation = examples, _evenly(validation.rows, settings.validated, settings.seed)
