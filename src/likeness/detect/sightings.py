@@ -11,6 +11,7 @@ import numpy as np
 
 from likeness.faces.align import aligned_crop
 from likeness.faces.face import Face
+from likeness.media.ahead import ahead
 from likeness.media.clip import Clip, Frame
 
 Made = TypeVar("Made")
@@ -49,7 +50,7 @@ def sightings(clip: Clip, wanted: Sequence[tuple[int, Face]]) -> Iterator[Sighti
         position = 0
         times = [face.time_s for _, face in run]
         start, end = max(times[0] - _SAME_TIME_S, 0.0), times[-1] + _SAME_TIME_S
-        for frame in clip.frames(start, end, partial(_near, times)):
+        for frame in ahead(clip.frames(start, end, partial(_near, times))):
             while position < len(run) and run[position][1].time_s < frame.time_s - _SAME_TIME_S:
                 position += 1
             while position < len(run) and run[position][1].time_s <= frame.time_s + _SAME_TIME_S:

@@ -5,9 +5,11 @@ windows once more over the whole clip. A reading counts only if the message's ch
 stands out of the folded evidence; chance readings then stay away (docs/watermark.md has the count).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import Literal
 
@@ -21,7 +23,8 @@ from likeness.prove.watermark.message import VERSION, MarkId, Message, decode
 from likeness.prove.watermark.place import WHOLE, Place, find, fold, refined, upright
 from likeness.prove.watermark.strength import WORKING_SIZE, luminance
 
-_ROUNDING = 1e-6  # of a step between two frames, by which times may be off
+_ROUNDING_S = 1e-6  # by which times may be off
+_DECODED_THROUGH_S = 10.0  # the usual distance of two key frames
 _DITHER = 0.3  # of the evidence's own deviation
 
 
@@ -202,20 +205,32 @@ def _windows(clip: Clip, settings: ReadSettings) -> Iterator[list[_Seen]]:
         length = min(max(settings.window_s, length), clip.duration_s)
     count = max(1, min(settings.windows, int(clip.duration_s / length)))
     step = (clip.duration_s - length) / (count - 1) if count > 1 else 0.0
-    for i in range(count):
-        start = max(i * step, 0.0)
-        due = None if settings.window_s is None else _every(length / settings.window_frames, start)
-        frames = clip.frames(start, start + length, due)
+    starts = [max(i * step, 0.0) for i in range(count)]
+    if settings.window_s is not None:
+        yield from _spread_windows(clip, starts, length, settings.window_frames)
+        return
+    for start in starts:
+        frames = clip.frames(start, start + length)
         yield _seen(frame.image for frame in islice(frames, settings.window_frames))
 
 
-def _every(step_s: float, start_s: float) -> Callable[[float], bool]:
-    """Whether a frame is the first at or after one of the times ``start_s``, ``start_s + step_s`` and so on."""
-    reached = -1
+def _spread_windows(clip: Clip, starts: Sequence[float], length: float, count: int) -> Iterator[list[_Seen]]:
+    """``count`` frames evenly spread over each of the windows of ``length`` seconds, as the reader sees them.
 
-    def due(time_s: float) -> bool:
-        nonlocal reached
-        before, reached = reached, int((time_s - start_s) / step_s + _ROUNDING)
-        return reached > before
+    Where little lies between two windows, it is decoded through: a seek goes back to the last key frame.
+    """
+    through = len(starts) < 2 or starts[1] - starts[0] - length <= _DECODED_THROUGH_S
+    for run in [starts] if through else [[start] for start in starts]:
+        due = deque(start + i * length / count - _ROUNDING_S for start in run for i in range(count))
+        seen: list[list[_Seen]] = [[] for _ in run]
+        for frame in clip.frames(run[0], run[-1] + length, partial(_reached, due)):
+            seen[max(bisect_right(run, frame.time_s + _ROUNDING_S) - 1, 0)] += _seen([frame.image])
+        yield from seen
 
-    return due
+
+def _reached(due: deque[float], time_s: float) -> bool:
+    """Whether the next of the times ``due`` has come; those that have are taken out."""
+    before = len(due)
+    while due and due[0] <= time_s:
+        due.popleft()
+    return len(due) < before
