@@ -33,6 +33,7 @@ from likeness.media.clip import Clip, open_clip
 
 WIDTH, HEIGHT, RATE = 1920, 1080, 25
 _ENCODED_S = 10
+_BATCH = 32  # sightings timed together: the few frames decoded ahead meanwhile must not count for much
 _PEAK = (
     "import resource, sys; from pathlib import Path; import cv2; cv2.setNumThreads(int(sys.argv[2]));"
     "from likeness.check.examine import check_file; check_file(Path(sys.argv[1]));"
@@ -120,12 +121,14 @@ def of_cue(cue: Cue[Any], clip: Clip, tracks: Sequence[Track]) -> Iterator[Cost]
     wanted = [(track.id, face) for track in able for face in cue.wants(clip, track)]
     notes: dict[int, list[Any]] = {track.id: [] for track in able}
     wall = cpu = 0.0
-    for sighting in sightings(clip, wanted):
+    seen = sightings(clip, wanted)
+    while batch := list(islice(seen, _BATCH)):
         began, used = time.perf_counter(), time.process_time()
-        noted = cue.note(sighting)
+        noted = [cue.note(sighting) for sighting in batch]
         wall, cpu = wall + time.perf_counter() - began, cpu + time.process_time() - used
-        if noted is not None:
-            notes[sighting.track].append(noted)
+        for sighting, note in zip(batch, noted, strict=True):
+            if note is not None:
+                notes[sighting.track].append(note)
     yield Cost(f"{cue.name}: note, {len(wanted)} faces", wall, cpu)
     yield timed(f"{cue.name}: measure", lambda: [cue.measure(clip, track, notes[track.id]) for track in able])
 

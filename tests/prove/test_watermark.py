@@ -14,8 +14,8 @@ from likeness.errors import SettingsError
 from likeness.footage import footage
 from likeness.media.clip import open_clip
 from likeness.prove.watermark.mark import Marker
-from likeness.prove.watermark.read import read_clip, read_frames, read_picture
-from likeness.prove.watermark.strength import activity
+from likeness.prove.watermark.read import ReadSettings, _windows, read_clip, read_frames, read_picture
+from likeness.prove.watermark.strength import activity, luminance
 from likeness.prove.watermark.tamper import look, look_at_frames
 
 MARK = "0123456789"
@@ -117,6 +117,19 @@ def test_an_unmarked_clip_has_none() -> None:
     reading = read_clip(open_clip(footage().actor_b.path))
     assert reading.state == "absent"
     assert reading.frames_read > 50
+
+
+def test_spread_windows_hold_the_same_frames_however_they_are_come_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    clip, spread = open_clip(footage().heldout.path), ReadSettings(windows=2, window_frames=3, window_s=1.0)
+    passed_through = list(_windows(clip, spread))
+    assert [len(window) for window in passed_through] == [3, 3]
+    monkeypatch.setattr("likeness.prove.watermark.read._DECODED_THROUGH_S", 0.0)
+    for window, sought in zip(passed_through, _windows(clip, spread), strict=True):
+        assert [np.array_equal(a.luminance, b.luminance) for a, b in zip(window, sought, strict=True)] == [True] * 3
+    times = [0.0, 1 / 3, 2 / 3, clip.duration_s - 1.0]
+    expected = [luminance(next(clip.frames(max(time_s - 1e-6, 0))).image) for time_s in times]
+    seen = [*passed_through[0], passed_through[1][0]]
+    assert all(np.array_equal(a.luminance, b) for a, b in zip(seen, expected, strict=True))
 
 
 def test_beside_an_edge_the_smooth_side_counts() -> None:
