@@ -17,8 +17,9 @@ import numpy as np
 
 from likeness.bench.detector_scores import CUES, PLOT, TABLE, Score, plot_scores, read_scores, table, write_scores
 from likeness.bench.recognition import recognised
-from likeness.check.examine import CheckSettings, examine, prominent, watch
+from likeness.check.examine import CheckSettings, build, prominent, watch
 from likeness.check.weigh import weigh
+from likeness.detect.cue import look
 from likeness.detect.fuse import shipped_fusion
 from likeness.errors import LikenessError, SettingsError
 from likeness.faces.align import aligned_crop
@@ -130,7 +131,7 @@ def scored(clip: ShownClip, model: SwapModel | None, iteration: int, seconds: fl
     """What the detectors make of the main face in ``clip``, which ``model`` has put there (None: nobody has)."""
     check = CheckSettings(views=0)
     tracks = prominent(watch(clip, check).tracks, clip, check)[:1]
-    findings = [finding for examiner in CUES for finding in examine(examiner, clip, tracks)]
+    findings = look(build(CUES)[0], clip, tracks)
     weighing = weigh(clip.kind, [track.id for track in tracks], findings, check.weigh, shipped_fusion())
     cues = {finding.examiner: finding.llr for finding in findings}
     as_a, as_b = _taken_for(clip, tracks, model)

@@ -10,14 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from likeness.check.examine import EXAMINERS
-from likeness.check.weigh import PROVENANCE
+from likeness.detect.cues import CUES
 from likeness.files import atomic_write, write_text
 
 TABLE, PLOT = "detectors.csv", "detectors.png"  # in the model folder
-CUES = tuple(examiner for examiner in EXAMINERS if examiner.name not in PROVENANCE)
-"""The examiners that look at pixels; the others read what a finished file says of itself."""
-
 _HEAD = ("iteration", "seconds", "verdict", "llr", *(cue.name for cue in CUES), "as_a", "as_b")
 _COLUMNS = 5  # plots in a row
 
