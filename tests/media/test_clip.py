@@ -1,5 +1,6 @@
 """Footage of every kind opens, keeps its true times and survives damage."""
 
+import gc
 import io
 import logging
 import re
@@ -200,6 +201,19 @@ def test_frames_that_are_not_wanted_are_left_out_and_no_others(h264, wanted, spa
     expected = [frame for frame in whole if round(frame.time_s * 25) in wanted]
     assert [(f.index, f.time_s) for f in chosen] == [(f.index, f.time_s) for f in expected]
     assert all(np.array_equal(f.image, e.image) for f, e in zip(chosen, expected, strict=True))
+
+
+def test_frames_are_freed_as_they_pass(h264):
+    """Frames in a cycle wait for the collector, and a clip's memory grows with its length until it comes by."""
+    clip = open_clip(h264)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in clip.frames():
+            pass
+        assert gc.collect() < COUNT
+    finally:
+        gc.enable()
 
 
 def test_pictures_of_an_animation_that_are_not_wanted_are_left_out(tmp_path):

@@ -204,6 +204,7 @@ def frames(
         damage, reformatter = Damage(), VideoReformatter()
         timeline = _Timeline(origin, float(1 / _rate(stream)), file.container not in _UNTIMED)
         index, from_start = 0, not sought
+        orientation: Orientation | None = None
         for frame in decoded(container, stream, VideoFrame, damage):
             if sought:
                 index, sought = _frames_before(file, _stamp(frame)), False
@@ -213,7 +214,10 @@ def frames(
                 raise BadMediaError(f"{file.path} goes on beyond the limit of {most:.0f} min. Cut it.")
             if time_s >= start_s and (wanted is None or wanted(time_s)):
                 try:
-                    image = to_rgb(frame, size, reformatter)
+                    # Asked of the first frame only: PyAV's side data and its frame hold each other until Python's
+                    # collector comes by, which is seldom.
+                    orientation = orientation or Orientation.of(frame)
+                    image = to_rgb(frame, size, reformatter, orientation)
                 except av.FFmpegError:  # damage that decodes to an impossible format
                     damage.bad_packets += 1
                 else:
@@ -253,9 +257,10 @@ def _frames_before(file: LocalFile, stamp: Fraction | None) -> int:
     return count
 
 
-def to_rgb(frame: VideoFrame, size: tuple[int, int], reformatter: VideoReformatter) -> np.ndarray:
+def to_rgb(
+    frame: VideoFrame, size: tuple[int, int], reformatter: VideoReformatter, orientation: Orientation
+) -> np.ndarray:
     """The frame as upright uint8 RGB (height, width, 3) of ``size`` (width, height), by its tagged matrix and range."""
-    orientation = Orientation.of(frame)
     width, height = size[::-1] if orientation.transpose else size
     tagged = frame.format.is_rgb or frame.colorspace in _TAGGED_MATRICES
     guess = Colorspace.ITU709 if frame.height >= _HD_LINES else Colorspace.ITU601
