@@ -105,3 +105,11 @@ def test_farther_values_still_count_a_little_more() -> None:
     assert values[1:4] == [-3.0, 0.5, 3.0]
     assert values == sorted(values)
     assert 3.0 < values[4] < 4.0 < values[5] < 5.0
+
+
+def test_a_feature_that_hardly_varies_can_still_be_measured() -> None:
+    genuine = [Measured({"lag": 0.0}, f"p{i}") for i in range(6)]
+    synthetic = [Measured({"lag": 0.0 if i else 0.3}, f"p{i}") for i in range(6)]
+    calibration = fit(genuine, synthetic, genuine, SETTINGS)
+    assert np.isfinite(calibration.llr({"lag": 0.3}))
+    assert calibration.llr({"lag": 0.3}) >= calibration.llr({"lag": 0.0})

@@ -45,7 +45,7 @@ class MatrixSettings:
     """``minutes`` of training by network; ``couples`` to test on for each manipulation."""
 
     minutes: dict[NetworkKind, float]
-    couples: int = 20
+    couples: int = 8
 
 
 def test_crops(data: Path, redrawers: Path, couples: int, out: Path) -> np.ndarray:

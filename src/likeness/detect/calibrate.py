@@ -21,6 +21,7 @@ from likeness.errors import ModelError
 CUES_FILE = "cues.json"
 
 _FARTHEST = 3.0  # standard deviations: beyond, a value counts hardly farther; nothing was seen there to learn from
+_LEAST_SCALE = 1e-4  # of a feature that is the same in most clips; it must outlast rounding
 KNEE = 0.7  # of a bound: evidence is cut from here on, ever more, so that stronger evidence still is the stronger
 
 
@@ -151,7 +152,7 @@ def fit(
     table = _table(genuine, names)
     share = _equal_people(genuine)
     centre = _weighted_median(table, share)
-    scale = np.maximum(1.4826 * _weighted_median(np.abs(table - centre), share), 1e-6)
+    scale = np.maximum(1.4826 * _weighted_median(np.abs(table - centre), share), _LEAST_SCALE)
     rows = np.vstack([table, _table(synthetic, names)])
     z = np.nan_to_num(_standardised((rows - centre) / scale))
     intercept, weights = _regress(z, genuine, synthetic, settings.ridge)
