@@ -29,8 +29,8 @@ MARKED, MARKED_FOR_NETWORKS = 0.5, 0.8  # share of synthetic faces that bear wha
 FRAME_SHARE = 0.05  # of genuine moments lies above what figures call high
 FOLDS = 5
 POPULATION = (
-    "people filmed by GRID, people who sign, rendered actors, official portraits (still, and moved about); synthetic: "
-    "the same self-blended, at low resolution, pasted, redrawn by autoencoders, swapped by likeness, generated"
+    "people filmed by GRID, people who sign, rendered actors, official portraits (still, and moved about), and single "
+    "frames of all these; synthetic: the same self-blended, at low resolution, pasted, redrawn by autoencoders, swapped by likeness, generated"
 )
 DRAWN = {
     "seam": "softness", "motion": "jitter", "head_pose": "sway", "noise": "cleanness", "light": "wander",
@@ -100,7 +100,7 @@ def left_out_llrs(rows: Sequence[Row]) -> list[dict[str, float | None]]:
 def fused(rows: Sequence[Row]) -> Fusion:
     """The fusion of all cues on ``rows``."""
     given = [
-        FusionRow(found, bool(row.manipulation), row.person, row.source)
+        FusionRow(found, bool(row.manipulation), row.person, row.source, row.footage)
         for row, found in zip(rows, left_out_llrs(rows), strict=True)
         if found
     ]
@@ -108,7 +108,7 @@ def fused(rows: Sequence[Row]) -> Fusion:
 
 
 def _of(rows: Iterable[Row], cue: str) -> list[Measured]:
-    return [Measured(row.values[cue], row.person) for row in rows]
+    return [Measured(row.values[cue], row.person, row.footage) for row in rows]
 
 
 def main() -> None:

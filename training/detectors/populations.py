@@ -76,6 +76,7 @@ def subjects(places: Places, part: Part) -> Iterator[Subject]:
     yield from _own_swaps(places, part)
     yield from _moving_portraits(places, part)
     yield from _portraits(places, part)
+    yield from _stills_of_clips(places, part)
 
 
 def _clips(places: Places, part: Part) -> Iterator[Subject]:
@@ -128,6 +129,32 @@ def _own_swaps(places: Places, part: Part) -> Iterator[Subject]:
                     part, pair.footage, person, source, f"swap by {arch}", compression,
                     partial(_compressed, make, compression),
                 )  # fmt: skip
+
+
+def _stills_of_clips(places: Places, part: Part) -> Iterator[Subject]:
+    """Single frames of the clips and of portraits moved about, as pictures: not all pictures are official portraits."""
+    films: list[tuple[str, str, str, Callable[[], ShownClip], Callable[[], ShownClip], int]] = [
+        (clip.population, clip.person, f"{clip.path.parent.name}/{clip.path.stem}", partial(_held, clip.path),
+         partial(_manipulated_clip, places, part, clip.path, KINDS[number % len(KINDS)], number), number)
+        for number, clip in enumerate(_recorded(places, part))
+    ]  # fmt: skip
+    films += [
+        ("moving portraits", name, name, partial(_moving, places, part, row, ""),
+         partial(_moving, places, part, row, KINDS[row % len(KINDS)]), row)
+        for row, name in enumerate(_stills(places.data, part).names[:_MOVED:2])
+    ]  # fmt: skip
+    for footage, person, source, genuine, made, number in films:
+        compression = COMPRESSIONS[number % len(COMPRESSIONS)]
+        for kind, make in (("", genuine), (KINDS[number % len(KINDS)], made)):
+            yield Subject(
+                part, f"frames of {footage}", person, source, kind, compression,
+                partial(_still, partial(_middle_frame, make), compression),
+            )  # fmt: skip
+
+
+def _middle_frame(make: Callable[[], ShownClip]) -> np.ndarray:
+    shown_frames = make().shown
+    return shown_frames[len(shown_frames) // 2].image
 
 
 def _moving_portraits(places: Places, part: Part) -> Iterator[Subject]:

@@ -1,10 +1,10 @@
 """Turn a measured quantity into evidence: how it is spread over genuine clips, and a bounded likelihood ratio.
 
 A cue measures a few numbers for each face (its features). Their log likelihood ratio is a logistic regression of
-"synthetic" on those numbers, each person and each class weighing the same, so that prior odds cancel (Brümmer & du
-Preez 2006, Computer Speech and Language 20). Reference populations here are small, so it is shrunk (ridge) and bounded:
-a model seen on few people must not claim strong evidence (Vergeer et al. 2016, Science & Justice 56, on empirical
-bounds).
+"synthetic" on those numbers, each kind of footage, each person in it and each class weighing the same, so that prior
+odds cancel (Brümmer & du Preez 2006, Computer Speech and Language 20). Reference populations here are small, so it is
+shrunk (ridge) and bounded: a model seen on few people must not claim strong evidence (Vergeer et al. 2016, Science &
+Justice 56, on empirical bounds).
 """
 
 from collections import Counter
@@ -118,10 +118,12 @@ def shipped(cue: str) -> CueCalibration:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a cue measured in one clip (a value for each feature that could be measured) and who is in it."""
+    """What a cue measured in one clip (a value for each feature that could be measured), who is in it, and of which
+    ``population``, that is, kind of footage."""
 
     values: dict[str, float]
     person: str
+    population: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def fit(
         raise ValueError("fit needs both genuine and synthetic clips")
     names = sorted({name for row in genuine for name in row.values})
     table = _table(genuine, names)
-    share = _equal_people(genuine)
+    share = _shares(genuine)
     centre = _weighted_median(table, share)
     scale = np.maximum(1.4826 * _weighted_median(np.abs(table - centre), share), _LEAST_SCALE)
     rows = np.vstack([table, _table(synthetic, names)])
@@ -200,7 +202,7 @@ def _regress(
 ) -> tuple[float, np.ndarray]:
     """Logistic regression of "synthetic" on ``z`` (n, features) with weights ≥ 0; both classes weigh the same."""
     is_synthetic = np.repeat([0.0, 1.0], [len(genuine), len(synthetic)])
-    share = np.concatenate([_equal_people(genuine), _equal_people(synthetic)])
+    share = np.concatenate([_shares(genuine), _shares(synthetic)])
     people = len({row.person for row in (*genuine, *synthetic)})
 
     def loss(parameters: np.ndarray) -> float:
@@ -228,7 +230,13 @@ def _weighted_median(table: np.ndarray, share: np.ndarray) -> np.ndarray:
     return np.array(medians)
 
 
-def _equal_people(rows: Sequence[Measured]) -> np.ndarray:
-    """Weights that sum to 1, the same for every person however many clips show them."""
-    counts = Counter(row.person for row in rows)
-    return np.array([1 / counts[row.person] / len(counts) for row in rows])
+def _shares(rows: Sequence[Measured]) -> np.ndarray:
+    return equal_shares([row.population for row in rows], [row.person for row in rows])
+
+
+def equal_shares(populations: Sequence[str], people: Sequence[str]) -> np.ndarray:
+    """Weights (n,) that sum to 1: every population weighs the same, and in it every person, however many clips show
+    them. So many stills of one studio do not drown a few people filmed otherwise."""
+    both = list(zip(populations, people, strict=True))
+    clips, members = Counter(both), Counter(population for population, _ in set(both))
+    return np.array([1 / clips[one] / members[one[0]] / len(members) for one in both])

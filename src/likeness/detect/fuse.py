@@ -7,7 +7,6 @@ says nothing, and an examiner that abstains counts 0. In the fit examiners fall 
 relies on another's being there.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -18,7 +17,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.model_selection import GroupKFold
 
-from likeness.detect.calibrate import KNEE, within
+from likeness.detect.calibrate import KNEE, equal_shares, within
 from likeness.detect.metrics import BootstrapSettings, Estimate, figures_of
 from likeness.errors import ModelError
 
@@ -76,13 +75,14 @@ class FusionRow:
     """One face of known truth: log10 LRs by examiner (missing or None: it abstained).
 
     Rows of one ``person`` stay on one side in cross-validation; rows of one ``source`` (a clip and what was made from
-    it) are resampled together.
+    it) are resampled together. Every ``population`` (kind of footage) weighs the same in the fit.
     """
 
     llrs: Mapping[str, float | None]
     synthetic: bool
     person: str
     source: str
+    population: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _weights(rows: Sequence[FusionRow], names: list[str], settings: FusionSettin
     speaking[0] = True
     x = np.concatenate(table * speaking) * _LN10
     side = np.tile([1.0 if row.synthetic else -1.0 for row in rows], copies)
-    share = np.tile(_equal_people(rows), copies) / copies
+    share = np.tile(_shares(rows), copies) / copies
     people = len({row.person for row in rows})
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
@@ -183,11 +183,13 @@ def _table(rows: Sequence[FusionRow], names: list[str]) -> np.ndarray:
     return np.array([[row.llrs.get(name) or 0.0 for name in names] for row in rows]).reshape(len(rows), len(names))
 
 
-def _equal_people(rows: Sequence[FusionRow]) -> np.ndarray:
-    """Weights that sum to 1: half for each class, within it the same for every person."""
-    faces = Counter((row.synthetic, row.person) for row in rows)
-    people = Counter(synthetic for synthetic, _ in faces)
-    return np.array([0.5 / people[row.synthetic] / faces[row.synthetic, row.person] for row in rows])
+def _shares(rows: Sequence[FusionRow]) -> np.ndarray:
+    """Weights that sum to 1: half for each class, within it the same for every population and every person in it."""
+    shares = np.zeros(len(rows))
+    for truth in (True, False):
+        own = [i for i, row in enumerate(rows) if row.synthetic == truth]
+        shares[own] = equal_shares([rows[i].population for i in own], [rows[i].person for i in own]) / 2
+    return shares
 
 
 def _has_both(rows: Sequence[FusionRow]) -> bool:
