@@ -3,8 +3,8 @@
     python -m training.detectors.calibrate MEASURED.jsonl -o src/likeness/weights --report docs
 
 From what `measure.py` measured: each cue's log10 likelihood ratio (cues.json), the fusion of all of them (fusion.json),
-fitted on likelihood ratios of people left out of their calibration, and results.json, the tables of the card and of
-docs/detection.md, over the other half of the people. Nothing is chosen by those.
+fitted on likelihood ratios of people left out of their calibration, and the tables
+of docs/detection.md, over the other half of the people. Nothing is chosen by those.
 """
 
 import argparse
@@ -30,7 +30,8 @@ FRAME_SHARE = 0.05  # of genuine moments lies above what figures call high
 FOLDS = 5
 POPULATION = (
     "people filmed by GRID, people who sign, rendered actors, official portraits (still, and moved about), and single "
-    "frames of all these; synthetic: the same self-blended, at low resolution, pasted, redrawn by autoencoders, swapped by likeness, generated"
+    "frames of all these; synthetic: the same self-blended, at low resolution, pasted, redrawn by autoencoders, "
+    "swapped by likeness, generated"
 )
 DRAWN = {
     "seam": "softness", "motion": "jitter", "head_pose": "sway", "noise": "cleanness", "light": "wander",

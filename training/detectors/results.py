@@ -1,6 +1,5 @@
 """The tables of what examiners and their fusion are worth, on people and footage that nothing was fitted to."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from likeness.files import write_text
 from training.detectors.measure import Row
 from training.detectors.populations import COMPRESSIONS
 
-RESULTS, TABLES = "detection.json", "detection.md"
+TABLES = "detection.md"
 _BOOTSTRAP = BootstrapSettings(resamples=400)
 _SHOWN = ("roc_auc", "eer", "tpr_at_1_percent_fpr", "cllr", "min_cllr", "ece", "log_loss")
 
@@ -21,7 +20,7 @@ Llrs = Mapping[str, float | None]
 
 
 def write_results(folder: Path, rows: Sequence[Row], llrs: Sequence[Llrs], fusion: Fusion) -> None:
-    """Write detection.json and the tables of detection.md into ``folder``."""
+    """Write the tables of detection.md into ``folder``."""
     everything = [dict(found) | {"all together": _fused(found, fusion)} for found in llrs]
     lines = [_HEAD, _populations(rows), "", "## Every examiner alone, and all together", ""]
     names = [*sorted({name for found in everything for name in found} - {"all together"}), "all together"]
@@ -33,11 +32,6 @@ def write_results(folder: Path, rows: Sequence[Row], llrs: Sequence[Llrs], fusio
     lines += ["", "## Verdicts", ""]
     lines += _verdicts(rows, everything)
     write_text(folder / TABLES, "\n".join(lines) + "\n")
-    told = [
-        {"name": row.name, "manipulation": row.manipulation, "footage": row.footage, "llrs": found}
-        for row, found in zip(rows, everything, strict=True)
-    ]
-    write_text(folder / RESULTS, "\n".join(json.dumps(one, ensure_ascii=False) for one in told) + "\n")
 
 
 def _fused(found: Llrs, fusion: Fusion) -> float | None:
