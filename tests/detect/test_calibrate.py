@@ -86,9 +86,16 @@ def test_rarity_counts_the_reference_clips() -> None:
     assert feature.rarity(-1e9) == "12 of 12 genuine clips"
 
 
-def test_an_unknown_cue_is_one_clear_line() -> None:
+def test_a_cue_without_a_calibration_says_nothing() -> None:
+    calibration = shipped("no such cue")
+    assert calibration.llr({"anything": 5.0}) == 0
+    assert calibration.rarity("anything", 5.0) == "never compared with genuine clips"
+
+
+def test_a_damaged_calibration_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("likeness.detect.calibrate.CUES_FILE", "detectors.md")
     with pytest.raises(ModelError, match="Install likeness again"):
-        shipped("no such cue")
+        shipped("seam")
 
 
 @given(one=st.floats(-50, 50), other=st.floats(-50, 50), bound=st.floats(0.1, 3))

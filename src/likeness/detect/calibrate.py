@@ -106,11 +106,13 @@ class Calibrations(BaseModel):
 
 
 def shipped(cue: str) -> CueCalibration:
-    """The calibration of ``cue`` that comes with the package; raises ModelError where the file is damaged."""
+    """The calibration of ``cue`` that comes with the package, UNCALIBRATED where too few people could be measured for
+    one: the cue then tells what it measures, and counts for nothing. Raises ModelError where the file is damaged.
+    """
     try:
         text = resources.files("likeness.weights").joinpath(CUES_FILE).read_text("utf-8")
-        return Calibrations.model_validate_json(text).cues[cue]
-    except (OSError, KeyError, ValidationError) as error:
+        return Calibrations.model_validate_json(text).cues.get(cue, UNCALIBRATED)
+    except (OSError, ValidationError) as error:
         raise ModelError(
             f"The calibration weights/{CUES_FILE} is missing or damaged. Install likeness again."
         ) from error
