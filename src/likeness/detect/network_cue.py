@@ -13,7 +13,7 @@ from likeness.detect.heat_map import heat_map, strongest_region
 from likeness.detect.networks.inputs import COVERAGE, CROP, SEQUENCE
 from likeness.detect.networks.shipped import ShippedNetworks
 from likeness.detect.sightings import Sighting, runs
-from likeness.examiner import Figure
+from likeness.examiner import Figure, Picture
 from likeness.faces.face import Face, Track
 from likeness.media.clip import Clip
 
@@ -139,10 +139,12 @@ class NetworkCue(Cue[NetworkNote]):
         found = runs(self._usable(track), self.settings.bursts, SEQUENCE)
         return [run for run in found if len(run) >= self.least_frames]
 
-    def _pictures(self, moments: Sequence[Moment]) -> list:
+    def _pictures(self, moments: Sequence[Moment]) -> list[Picture]:
         ranked = sorted((m for m in moments if m.where is not None), key=lambda m: m.logit, reverse=True)
         return [
-            heat_map(moment.crop, moment.where, f"{moment.time_s:.1f} s: where {self.looks_at} speak for “synthetic”")
+            heat_map(
+                moment.crop, moment.where, f"{moment.time_s:.1f} s, and the places that speak most for “synthetic”"
+            )
             for moment in ranked[: self.settings.shown]
             if moment.where is not None
         ]
