@@ -133,7 +133,14 @@ def _cell(estimate: Estimate | None) -> str:
 
 _HEAD = """# What the examiners are worth
 
-Printed by `python -m training.detectors.calibrate MEASURED.jsonl -o src/likeness/weights --report docs`, over people of
-whom nothing was learnt, calibrated or chosen. Intervals are 95 % bootstraps that draw whole sources. AUC and the other
-figures of an examiner are over what it spoke on.
+Printed by `python -m training.detectors.calibrate MEASURED.jsonl -o src/likeness/weights --report docs`, over people
+of whom nothing was learnt or calibrated. Intervals are 95 % bootstraps that draw whole sources; where there are one or
+two, they mean nothing. AUC and the other figures of an examiner are over what it spoke on.
+
+Read them with care. Manipulations are of the kinds that were learnt from, by other draws and of other people; swaps by
+our own `flow` and `light` are of people never learnt from, but `flow` drew some of the training faces too, and `light`
+had trained for two minutes and is soft. No other program's swaps are here. Most rows are portraits. That every kind of
+footage weighs the same in the calibration was decided after a first table, in which two of six genuine clips of a
+person who signs were called synthetic. The verdicts here are of the pixels alone, without the rules on faces out of
+range.
 """

@@ -91,7 +91,8 @@ def check_file(path: Path, settings: CheckSettings | None = None, reference: Pat
     silent = [abstention(name, reason, track) for name, reason in unusable.items() for track in whose]
     findings = [*declared, *seen, *silent]
     fusion = shipped_fusion()
-    weighing = weigh(clip.kind, [track.id for track in tracks], findings, settings.weigh, fusion)
+    left_out = len(watched.tracks) - len(tracks)
+    weighing = weigh(clip.kind, [track.id for track in tracks], findings, settings.weigh, fusion, left_out)
     return Report(
         file=str(path),
         sha256=sha256_of(clip.path),
@@ -113,7 +114,7 @@ def check_file(path: Path, settings: CheckSettings | None = None, reference: Pat
         frame_rate=None if clip.frame_rate is None else float(clip.frame_rate),
         container=clip.container,
         examined=watched.examined,
-        left_out=len(watched.tracks) - len(tracks),
+        left_out=left_out,
         views=watched.views,
         file_parts=weighing.file_parts,
         populations=[_population(cue) for cue in cues if cue.calibration.genuine_clips],
@@ -152,7 +153,7 @@ def build(cues: Sequence[type[Cue[Any]]], reference: Reference | None = None) ->
             built.append(cue())
         except LikenessError as error:
             unusable[cue.name] = str(error)
-    return built + ([Identity(reference)] if reference is not None or Identity in cues else []), unusable
+    return built + ([Identity(reference)] if reference is not None else []), unusable
 
 
 def look_in_range(

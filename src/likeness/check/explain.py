@@ -197,15 +197,17 @@ def unexamined(report: Report) -> list[str]:
     if report.left_out:
         many = report.left_out > 1
         limits.append(
-            f"{report.left_out} more face{'s were' if many else ' was'} seen only briefly or in the crowd "
+            f"{report.left_out}{' more' if report.faces else ''} face{'s were' if many else ' was'} seen only briefly "
+            "or in the crowd "
             f"and {'were' if many else 'was'} not examined."
         )
     if report.kind != "sound":
         limits.append(
             "Wholly synthetic pictures, altered backgrounds, cuts and misleading captions are not looked for: "
-            "only faces are."
+            "only faces are. People who are rendered as a whole count as genuine here: actors of computer graphics are "
+            "among the genuine footage that the ratios were calibrated on."
         )
-    if any(finding.examiner == "lips" for finding in report.findings):
+    if any(finding.examiner == "lips" and finding.llr is not None for finding in report.findings):
         limits.append("Sound is examined only for whether it agrees with the lips: not whether a voice is synthetic.")
     else:
         limits.append("Sound is not examined: neither whether a voice is synthetic nor whether lips and speech agree.")

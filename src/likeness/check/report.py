@@ -17,7 +17,7 @@ Span = tuple[float, float]
 
 # Packages whose version can change what is measured.
 _PACKAGES = ("av", "c2pa-python", "numpy", "onnxruntime", "opencv-python-headless", "pillow", "scipy", "torch")
-_WEIGHT_SUFFIXES = (".safetensors", ".json", ".onnx")
+_WEIGHT_SUFFIXES = (".safetensors", ".json", ".onnx", ".npz")
 
 _RECORD: dict[str, Any] = {
     "file": True, "sha256": True, "kind": True, "verdict": True, "llr": True, "probability": True, "reason": True,

@@ -88,8 +88,11 @@ def weigh(
     findings: Sequence[Finding],
     settings: WeighSettings | None = None,
     fusion: Fusion | None = None,
+    left_out: int = 0,
 ) -> Weighing:
-    """The verdict on a file of ``kind`` that shows the faces ``tracks``, from everything that was found."""
+    """The verdict on a file of ``kind`` that shows the faces ``tracks``, from everything that was found; ``left_out``
+    more faces were seen and not examined.
+    """
     settings = settings or WeighSettings()
     working = [finding for finding in findings if finding.llr is not None]
     asked = [finding for finding in working if finding.examiner not in OTHER_QUESTIONS]
@@ -104,7 +107,7 @@ def weigh(
     heard = [llr for llr in (any_of(list(faces.values())), *file_parts.values()) if llr is not None]
     llr = math.fsum(heard) if heard else None
     verdict = _verdict(llr, by_face, settings)
-    reason = _reason(verdict, kind, by_face, about_file, findings, llr, settings) + _beside(working)
+    reason = _reason(verdict, kind, by_face, about_file, findings, llr, settings, left_out) + _beside(working)
     rounded = {track: _rounded(value) for track, value in faces.items()}
     return Weighing(verdict, _rounded(llr), reason, rounded, parts, file_parts)
 
@@ -185,16 +188,20 @@ def _reason(
     findings: Sequence[Finding],
     llr: float | None,
     settings: WeighSettings,
+    left_out: int,
 ) -> str:
     if verdict == "synthetic":
         return _reason_synthetic(by_face, about_file, findings, llr or 0.0)
     if verdict == "no_sign":
+        whole = "Every face was" if not left_out else f"Of {len(by_face) + left_out} faces {len(by_face)} could be"
         return (
-            "Every face could be examined and measures as genuine footage does. That is no proof that the file is "
+            f"{whole} examined and measures, on balance, as genuine footage does. That is no proof that the file is "
             "genuine, only that these examiners see no sign of a synthetic face."
         )
     if kind == "sound":
         return "This file holds sound only. Voices are not examined yet, so nothing can be said about it."
+    if not by_face and left_out:
+        return "A face was seen too briefly to be examined, so nothing can be said about it."
     if not by_face:
         return "No face was found, and only faces are examined, so nothing can be said about the rest of the picture."
     if not any(by_face.values()):

@@ -16,10 +16,10 @@ from likeness.detect.metrics import figures_of, roc_auc
 from likeness.detect.networks.examples import Example, Examples
 from likeness.detect.networks.inputs import COVERAGE, CROP, SEQUENCE
 from likeness.detect.networks.sequences import SequenceNetwork
-from likeness.detect.networks.stored import NetworkConfig, NetworkKind, build, load
+from likeness.detect.networks.stored import LEAST_FRAMES, WEIGHTS, NetworkConfig, NetworkKind, build, load
 from likeness.detect.networks.training import TrainSettings, predict, train
 from likeness.detect.sightings import runs
-from likeness.errors import BadMediaError, FaceSetError, MissingDataError, ModelError
+from likeness.errors import BadMediaError, FaceSetError, MissingDataError, ModelError, StorageError
 from likeness.faces.align import alignment, apply, invert, square_in_crop, warp
 from likeness.faces.faceset import FaceSet
 from likeness.faces.tracker import track_faces
@@ -54,10 +54,15 @@ def fit_network(
     MissingDataError where a part lacks genuine or synthetic faces, ModelError, StorageError.
     """
     settings = settings or FitNetworkSettings()
+    if not settings.resume and (out / WEIGHTS).is_file():
+        raise ModelError(f"{out} holds a trained detector. Go on with --resume, or choose another folder.")
+    if out.exists() and not out.is_dir():
+        raise StorageError(f"{out} is a file. Name a folder for the model.")
     network = begun(kind, settings)
     parts = split(samples, settings.split)
     learnt, chosen_by, tested = (
-        cut_out(part, out / CROPS, settings.bursts) for part in (parts.train, parts.validate, parts.test)
+        cut_out(part, out / CROPS, settings.bursts, LEAST_FRAMES[kind])
+        for part in (parts.train, parts.validate, parts.test)
     )
     if not learnt or not chosen_by:
         raise MissingDataError("There are too few people to train on some and to choose by others. Add clips.")
@@ -69,13 +74,16 @@ def fit_network(
     return config
 
 
-def cut_out(samples: Sequence[Sample], folder: Path, bursts: int) -> list[Example]:
+def cut_out(samples: Sequence[Sample], folder: Path, bursts: int, least_frames: int = 1) -> list[Example]:
     """``bursts`` sequences of consecutive aligned crops of the main face of each sample, kept in ``folder``.
 
-    A file that cannot be opened, or shows no face, is left out."""
+    A file that cannot be opened, or shows no face, is left out; where ``least_frames`` are more than one, so is what
+    holds no two frames that follow each other, as pictures do: a network would learn that nothing moves in them."""
     examples = []
     for sample in tracked(samples, "Cutting out faces", len(samples), "clips"):
         for crops in _stored_crops(sample.path, folder, bursts):
+            if least_frames > 1 and np.array_equal(crops[0], crops[1]):
+                continue
             person = sample.people[0] if sample.people else sample.source
             examples.append(Example(crops, sample.synthetic, sample.source, person, sample.manipulation))
     return examples

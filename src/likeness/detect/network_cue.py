@@ -106,8 +106,14 @@ class NetworkCue(Cue[NetworkNote]):
 
     def measure(self, clip: Clip, track: Track, notes: Sequence[NetworkNote]) -> Measurement | str:
         noted = {note.frame: note for note in notes}
-        runs_seen = [[noted[face.frame] for face in run if face.frame in noted] for run in self._runs(track)]
-        moments = [self.answers(run) for run in runs_seen if len(run) >= self.least_frames]
+        runs_seen = [
+            [noted[face.frame] for face in run]
+            for run in self._runs(track)
+            if all(
+                face.frame in noted for face in run
+            )  # a run with a hole would show two frames that are no neighbours
+        ]
+        moments = [self.answers(run) for run in runs_seen]
         if not moments:
             return "Too few frames of the face could be decoded to be shown to the network."
         logits = np.array([moment.logit for moment in moments])
@@ -115,7 +121,7 @@ class NetworkCue(Cue[NetworkNote]):
         high = self.calibration.frame_high(name)
         return Measurement(
             {name: float(logits.mean())},
-            spans=[(run[0].time_s, run[-1].time_s) for run, logit in zip(runs_seen, logits, strict=False)
+            spans=[(run[0].time_s, run[-1].time_s) for run, logit in zip(runs_seen, logits, strict=True)
                    if high is not None and logit >= high],
             figure=_figure(moments, self.looks_at, high) if len(moments) > 1 else None,
             pictures=self._pictures(moments),

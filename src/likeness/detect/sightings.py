@@ -95,7 +95,9 @@ def runs(faces: Sequence[Face], count: int, length: int) -> list[list[Face]]:
     if not whole:
         return [max(pieces, key=len)]
     if len(whole) <= count:
-        return whole[::length]
+        return [
+            piece[start : start + length] for piece in pieces for start in range(0, len(piece) - length + 1, length)
+        ]
     return [whole[i] for i in np.linspace(0, len(whole) - 1, count).round().astype(int)]
 
 

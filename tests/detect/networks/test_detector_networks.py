@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from likeness.detect.networks.inputs import SEQUENCE, as_tensor, of_frames, of_pairs
-from likeness.detect.networks.pairs import PairNetwork, start_from_frames
 from likeness.detect.networks.sequences import RecurrentHead, SequenceNetwork
 from likeness.detect.networks.stored import LEAST_FRAMES, NetworkKind, build
 
@@ -54,16 +53,6 @@ def test_crops_become_numbers_between_minus_one_and_one() -> None:
     tensor = as_tensor(crops)
     assert tensor.shape == (2, 3, 4, 4)
     assert (float(tensor.min()), float(tensor.max())) == (-1.0, 1.0)
-
-
-def test_a_pair_network_begins_with_the_weights_of_a_frame_network() -> None:
-    frames, pairs = spoken(build("frames")), build("pairs")
-    assert isinstance(pairs, PairNetwork)
-    start_from_frames(pairs, frames)
-    picture = torch.randn(1, 3, 64, 64)
-    with torch.inference_mode():
-        maps = frames.backbone(of_pairs(picture, picture))
-        assert torch.equal(pairs.eval().see(picture, picture).maps, maps)
 
 
 @pytest.mark.parametrize("kind", ["recurrent", "temporal"])

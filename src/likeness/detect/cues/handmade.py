@@ -46,8 +46,8 @@ class HandmadeSettings:
 class Handmade(Cue[np.ndarray]):
     """SVM and MLP on hand-made features (`detect.features`), with models of their own for pictures and for clips.
 
-    The features "svm" and "mlp" are natural log odds of "synthetic". ``models`` are named as `model_name` says; None
-    takes the shipped ones. Abstains on faces narrower than 48 px, turned beyond 50°, seen in fewer than 8 frames of a
+    The features "svm" and "mlp" (of pictures "picture_svm" and "picture_mlp") are natural log odds of "synthetic".
+    ``models`` are named as `model_name` says; None takes the shipped ones. Abstains on faces narrower than 48 px, turned beyond 50°, seen in fewer than 8 frames of a
     clip, and where no model was trained for what is looked at.
     """
 
@@ -91,7 +91,7 @@ class Handmade(Cue[np.ndarray]):
         for kind in get_args(classifiers.Kind):
             model = self.models.get(model_name(subject, kind))
             if model is not None:
-                values[kind] = float(model.log_odds(vector)[0])
+                values[feature_of(subject, kind)] = float(model.log_odds(vector)[0])
                 deviations = model.standardise(vector)
                 farthest = int(np.argmax(np.abs(deviations)))
                 details |= {
@@ -104,8 +104,9 @@ class Handmade(Cue[np.ndarray]):
     def sentence(self, measured: Measurement) -> str:
         called = {"svm": "a support vector machine", "mlp": "a small neural network"}
         said = [
-            f"{called[kind]} gives odds of {_odds(value)} (as high or higher: {self.calibration.rarity(kind, value)})"
-            for kind, value in measured.values.items()
+            f"{called[name.removeprefix('picture_')]} gives odds of {_odds(value)} "
+            f"(as high or higher: {self.calibration.rarity(name, value)})"
+            for name, value in measured.values.items()
         ]
         return (
             f"From {measured.details['measures']} measures of the face's proportions, picture and movement, "
@@ -116,6 +117,11 @@ class Handmade(Cue[np.ndarray]):
 def subject_of(clip: Clip) -> Subject:
     """Whether ``clip`` is looked at as a picture or as a clip."""
     return "clip" if clip.kind == "video" else "picture"
+
+
+def feature_of(subject: Subject, kind: classifiers.Kind) -> str:
+    """The name of a model's answer among a cue's features: what it says of pictures is spread otherwise."""
+    return kind if subject == "clip" else f"picture_{kind}"
 
 
 def model_name(subject: Subject, kind: classifiers.Kind) -> str:

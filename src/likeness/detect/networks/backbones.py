@@ -1,5 +1,6 @@
 """Backbones: what turns a picture into maps of features. MobileNetV2 for everybody, any other through transformers."""
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,10 +82,10 @@ class MobileNetV2(Backbone):
         """
         kernels = _stored(weights)
         for layer in (module for module in self.modules() if isinstance(module, nn.Conv2d)):
-            kernel, bias = next(kernels)
-            if layer.in_channels == CHANNELS and layer.groups == 1:
+            kernel, bias = next(kernels, (torch.empty(0), torch.empty(0)))
+            if layer.in_channels == CHANNELS and layer.groups == 1 and kernel.ndim == 4:
                 kernel = torch.cat([kernel, 0.25 * kernel], dim=1)
-            if kernel.shape != layer.weight.shape:
+            if kernel.shape != layer.weight.shape or bias.shape != layer.bias.shape:  # type: ignore[union-attr]
                 raise ModelError(f"{weights} is not MobileNetV2 1.0. Name the file of ImageNet weights.")
             layer.weight.copy_(kernel)
             layer.bias.copy_(bias)  # type: ignore[union-attr]
@@ -94,9 +95,9 @@ def _stored(weights: Path) -> Iterator[tuple[Tensor, Tensor]]:
     try:
         with np.load(weights, allow_pickle=False) as stored:
             arrays = [torch.from_numpy(stored[name].astype(np.float32)) for name in stored.files]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise MissingDataError(f"{weights} is no file of backbone weights (.npz). Name one that is.") from error
-    yield from zip(arrays[::2], arrays[1::2], strict=True)
+    return zip(arrays[::2], arrays[1::2], strict=False)
 
 
 class HubBackbone(Backbone):
@@ -136,7 +137,9 @@ def _from_hub(name: str) -> Any:
 
 def backbone(name: str = "mobilenet", weights: Path | None = None) -> Backbone:
     """``mobilenet``, begun with ``weights`` (None: at random), or ``hub:NAME`` through transformers."""
-    if name.startswith("hub:"):
+    if name.startswith("hub:") and len(name) > len("hub:"):
+        if weights is not None:
+            raise ModelError("Models from a hub bring their own weights. Leave --pretrained out.")
         return HubBackbone(name.removeprefix("hub:"))
     if name != "mobilenet":
         raise ModelError(f"'{name}' is no backbone. Use mobilenet or hub:NAME.")

@@ -1,6 +1,5 @@
 """The network on pairs of consecutive frames: what changes between them, where in the face."""
 
-import torch
 from torch import Tensor, nn
 
 from likeness.detect.networks.backbones import Backbone
@@ -29,9 +28,3 @@ class PairNetwork(nn.Module):
         maps = self.backbone(of_pairs(before, after))
         where = self.classify(self.dropout(maps))[:, 0]
         return Seen(where.flatten(1).mean(1), where, maps)
-
-
-@torch.no_grad()
-def start_from_frames(pairs: PairNetwork, frames: nn.Module) -> None:
-    """Begin with the weights of a trained frame network, whose high-pass filters then look at the change."""
-    pairs.load_state_dict(frames.state_dict())

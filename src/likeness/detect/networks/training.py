@@ -21,8 +21,8 @@ from torch.nn import functional as F
 
 from likeness.detect.networks.examples import AugmentSettings, Example, Examples, augmented
 from likeness.detect.networks.inputs import as_tensor
-from likeness.detect.networks.stored import LEAST_FRAMES, NetworkConfig, NetworkKind, save
-from likeness.errors import ModelError
+from likeness.detect.networks.stored import LEAST_FRAMES, WEIGHTS, NetworkConfig, NetworkKind, save
+from likeness.errors import ModelError, StorageError
 from likeness.files import atomic_write
 from likeness.progress import progress
 
@@ -115,9 +115,15 @@ class _Training:
         self.optimizer = torch.optim.AdamW(learning, settings.learning_rate, weight_decay=settings.weight_decay)
         self.step, self.spent_s, self.best = 0, 0.0, -1.0
         self.curves: list[Curve] = []
+        self._losses: list[float] = []  # since the last validation
 
     def run(self, resume: bool) -> NetworkConfig:
-        self.out.mkdir(parents=True, exist_ok=True)
+        if not resume and (self.out / WEIGHTS).is_file():
+            raise ModelError(f"{self.out} holds a trained detector. Go on with --resume, or choose another folder.")
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"{self.out} cannot be made a folder. Choose another one.") from error
         if resume:
             self._go_on()
         if self.settings.threads:
@@ -129,24 +135,23 @@ class _Training:
         finally:
             batches.close()
             self._save_state()
-        self._validate(0.0 if not self.curves else self.curves[-1].loss)
+        self._validate(float(np.mean(self._losses)) if self._losses else self.curves[-1].loss if self.curves else 0.0)
         return self.config
 
     def _learn(self, batches: Iterator[tuple[Tensor, Tensor]]) -> None:
         settings, before, begun = self.settings, self.spent_s, time.monotonic()
         validated = saved = time.monotonic()
-        losses: list[float] = []
         with progress(f"Training {self.config.kind}", settings.minutes * 60, "s") as job:
             job.advance(before)
             while self.spent_s < settings.minutes * 60:
-                losses.append(self._one_step(*next(batches)))
+                self._losses.append(self._one_step(*next(batches)))
                 now = before + time.monotonic() - begun
                 job.advance(now - self.spent_s)
                 self.spent_s = now
-                job.note(f"step {self.step}, loss {np.mean(losses[-50:]):.4f}, best AUC {max(self.best, 0):.3f}")
+                job.note(f"step {self.step}, loss {np.mean(self._losses[-50:]):.4f}, best AUC {max(self.best, 0):.3f}")
                 if time.monotonic() - validated > settings.validate_every_s:
-                    self._validate(float(np.mean(losses)))
-                    losses.clear()
+                    self._validate(float(np.mean(self._losses)))
+                    self._losses.clear()
                     validated = time.monotonic()
                 if time.monotonic() - saved > settings.save_every_s:
                     self._save_state()
