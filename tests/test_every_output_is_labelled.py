@@ -5,6 +5,7 @@ writes are, or this fails. Footage that was made of a face must verify as ours; 
 """
 
 import ast
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -186,6 +187,15 @@ def train(scene: Scene, out: Path) -> None:
     likeness("train", *faces, "-o", out / "model", "--iterations", 1, "--watch", scene.clip)
 
 
+def fit(scene: Scene, out: Path) -> None:
+    data = scene.folder / "to_learn"
+    for kind in ("genuine", "synthetic"):
+        for person in range(4):
+            (data / kind / f"p{person}").mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(scene.picture, data / kind / f"p{person}" / f"p{person}-{kind}{scene.picture.suffix}")
+    likeness("fit", "frames", data, "-o", out / "model", "--minutes", 0.02)
+
+
 def demo(scene: Scene, out: Path) -> None:
     likeness("demo", "-o", out, "--minutes", 0.05)
 
@@ -297,6 +307,7 @@ VERBS = {
     "mark": Verb(lambda scene, out: likeness("mark", scene.picture, "-o", out / "p.png"), {"*": is_published}),
     "sign": Verb(lambda scene, out: likeness("sign", scene.picture, "-o", out / "p.png"), {"*": is_signed_as_it_is}),
     "check": Verb(lambda scene, out: likeness("check", scene.picture, "-o", out / "r.html", "--json", out / "r.json")),
+    "fit": Verb(fit, {"model/*.png": is_a_plot}, slow=True),
     "verify": Verb(lambda scene, out: likeness("verify", scene.picture, "--json", out / "v.json")),
     "consent new": Verb(consent_new),
     "consent sign": Verb(lambda scene, out: likeness("consent", "sign", scene.record, "--key", scene.key)),
@@ -319,8 +330,17 @@ WRITES_PICTURES = {
     "make/preview.py": "stamped sheets for whoever trains",
     "demo.py": "a captioned sheet of frames that carry their label",
     **dict.fromkeys(
-        ("make/history.py", "make/portraits/history.py", "bench/plots.py", "bench/detector_scores.py"), "plots"
+        (
+            "make/history.py",
+            "make/portraits/history.py",
+            "bench/plots.py",
+            "bench/detector_scores.py",
+            "detect/networks/training.py",
+        ),
+        "plots",
     ),
+    "detect/heat_map.py": "small views of the examined face, in memory, for its report",
+    "detect/networks/examples.py": "compressed in memory, to learn from",
 }
 
 

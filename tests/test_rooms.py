@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "prove": {"media", "faces"},
     "detect": {"media", "faces"},
     "make": {"media", "faces", "prove"},
-    "bench": {"media", "faces", "actors", "make", "check"},
+    "bench": {"media", "faces", "actors", "make", "detect", "check"},
     "check": {"media", "faces", "detect", "prove"},
     "weights": set(),
 }

@@ -47,8 +47,8 @@ class Handmade(Cue[np.ndarray]):
     """SVM and MLP on hand-made features (`detect.features`), with models of their own for pictures and for clips.
 
     The features "svm" and "mlp" (of pictures "picture_svm" and "picture_mlp") are natural log odds of "synthetic".
-    ``models`` are named as `model_name` says; None takes the shipped ones. Abstains on faces narrower than 48 px, turned beyond 50°, seen in fewer than 8 frames of a
-    clip, and where no model was trained for what is looked at.
+    ``models`` are named as `model_name` says; None takes the shipped ones. Abstains on faces narrower than 48 px,
+    turned beyond 50°, seen in fewer than 8 frames of a clip, and where no model was trained for what is looked at.
     """
 
     name = "handmade"
