@@ -93,7 +93,7 @@ def test_the_shipped_actor_is_followed_and_examined() -> None:
     assert sum(end - start for start, end in face.spans) > 0.9 * report.duration_s
     assert all(view.boxes for view in report.views)
     said = {finding.examiner: finding for finding in report.findings if finding.track == 1}
-    assert set(said) == {cue.name for cue in CUES}
+    assert set(said) == {cue.name for cue in CUES} - {"identity"}  # which wants a reference
     assert said["seam"].llr is not None
     assert report.faces[0].out_of_range is None
     assert report.faces[0].parts["seam"] == pytest.approx(said["seam"].llr, abs=3)
