@@ -122,6 +122,13 @@ def test_check_writes_a_pdf_where_one_is_asked_for(likeness: Likeness, tmp_path:
     assert (tmp_path / "report.PDF").read_bytes().startswith(b"%PDF-")
 
 
+def test_check_refuses_a_report_of_an_unknown_kind(likeness: Likeness, tmp_path: Path, faceless: Path) -> None:
+    run = likeness("check", faceless, "-o", tmp_path / "report.txt")
+    assert run.returncode == 2
+    assert "End it in .html" in run.stderr
+    assert not list(tmp_path.glob("report*"))
+
+
 def test_check_never_overwrites_the_evidence(likeness: Likeness, faceless: Path) -> None:
     before = faceless.read_bytes()
     for option in ("-o", "--json"):

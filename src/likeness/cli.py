@@ -25,12 +25,14 @@ from likeness import (
     cli_train,
 )
 from likeness.cli_train import EXIT_INTERRUPTED
-from likeness.errors import BadMediaError, ConsentError, LikenessError
+from likeness.errors import BadMediaError, ConsentError, LikenessError, SettingsError
 
 if TYPE_CHECKING:
     from likeness.check.report import Report
 
 EXIT_BAD_INPUT = 2
+
+_REPORTS = (".html", ".htm", ".pdf")
 
 app = typer.Typer(
     help="Make, detect and prove synthetic faces.",
@@ -128,6 +130,8 @@ def check(
     """Is this manipulated? Looks at credentials, marks and faces, weighs what it finds; says what cannot be said."""
     from likeness.files import check_output, write_text
 
+    if output is not None and output.suffix.lower() not in _REPORTS:
+        raise SettingsError(f"{output} is no name for a report. End it in {' or '.join(_REPORTS)}.")
     to_stdout = str(json_output) == "-"
     for target in (output, None if to_stdout else json_output):
         if target is not None:
