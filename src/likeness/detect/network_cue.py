@@ -12,7 +12,7 @@ from likeness.detect.cue import Cue, Measurement
 from likeness.detect.heat_map import heat_map, strongest_region
 from likeness.detect.networks.inputs import COVERAGE, CROP, SEQUENCE
 from likeness.detect.networks.shipped import ShippedNetworks
-from likeness.detect.sightings import Sighting, runs
+from likeness.detect.sightings import Sighting, faces_within, runs
 from likeness.examiner import Figure, Picture
 from likeness.faces.face import Face, Track
 from likeness.media.clip import Clip
@@ -138,8 +138,7 @@ class NetworkCue(Cue[NetworkNote]):
         return f"{text}, most of it because of {place}." if place and value > 0 else f"{text}."
 
     def _usable(self, track: Track) -> list[Face]:
-        settings = self.settings
-        return [f for f in track.faces if f.width >= settings.narrowest_px and abs(f.yaw) <= settings.largest_yaw]
+        return faces_within(track, self.settings.narrowest_px, self.settings.largest_yaw)
 
     def _runs(self, track: Track) -> list[list[Face]]:
         found = runs(self._usable(track), self.settings.bursts, SEQUENCE)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from likeness.faces.align import aligned_crop
-from likeness.faces.face import Face
+from likeness.faces.face import Face, Track
 from likeness.media.ahead import ahead
 from likeness.media.clip import Clip, Frame
 
@@ -58,6 +58,11 @@ def sightings(clip: Clip, wanted: Sequence[tuple[int, Face]]) -> Iterator[Sighti
                 position += 1
             if position == len(run):
                 break
+
+
+def faces_within(track: Track, narrowest_px: float, largest_yaw: float) -> list[Face]:
+    """The faces of ``track`` that are at least ``narrowest_px`` wide and turned at most ``largest_yaw`` degrees."""
+    return [face for face in track.faces if face.width >= narrowest_px and abs(face.yaw) <= largest_yaw]
 
 
 def spread(faces: Sequence[Face], count: int) -> list[Face]:

@@ -13,25 +13,14 @@ from typing import Protocol
 import numpy as np
 import onnxruntime
 import torch
-from onnxruntime.capi.onnxruntime_pybind11_state import (
-    Fail,
-    InvalidArgument,
-    InvalidGraph,
-    InvalidProtobuf,
-    NotImplemented,
-    RuntimeException,
-)
 
 from likeness.errors import ModelError
 from likeness.faces.align import COVERAGE, TEMPLATE, square_in_crop, umeyama, warp
 from likeness.faces.align import apply as moved
 from likeness.faces.identity_network import EMBEDDING, identity_view, load_identity_network, shipped_weights
+from likeness.faces.onnx_session import UNFIT
 
 SAME_PERSON = 0.55  # cosine; the card of the weights says how often it errs
-
-# What ONNX Runtime raises for files that are damaged, of a later version, or of a network that takes something else;
-# its types have no base of their own. UnicodeDecodeError, of a damaged name, is a ValueError.
-_UNFIT = (OSError, ValueError, Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
 
 _BATCH = 64
 _FOREIGN_SAME_PERSON = 0.35  # cosine, between the thresholds that public ArcFace models are used with
@@ -86,7 +75,7 @@ class OnnxRecogniser:
             [taken] = self._session.get_inputs()
             blank = np.zeros((1, 3, _FOREIGN_SIZE, _FOREIGN_SIZE), np.float32)
             [answer, *_] = self._session.run(None, {taken.name: blank})
-        except _UNFIT as error:
+        except UNFIT as error:
             raise ModelError(
                 f"{path} is no face recogniser that takes 112 px faces. Name such an ONNX file, or use ours."
             ) from error

@@ -3,6 +3,18 @@
 from pathlib import Path
 
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    NotImplemented,
+    RuntimeException,
+)
+
+# What ONNX Runtime raises for files that are damaged, of a later version, or of a network that takes something else;
+# its types have no base of their own. UnicodeDecodeError, of a damaged name, is a ValueError.
+UNFIT = (OSError, ValueError, Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
 
 
 def onnx_session(weights: Path, threads: int) -> onnxruntime.InferenceSession:

@@ -9,7 +9,7 @@ import numpy as np
 
 from likeness.detect.calibrate import CueCalibration
 from likeness.detect.cue import Cue, Measurement
-from likeness.detect.sightings import Sighting, spans_above, spread
+from likeness.detect.sightings import Sighting, faces_within, spans_above, spread
 from likeness.examiner import Figure
 from likeness.faces.align import alignment, apply
 from likeness.faces.face import INNER_LIPS, LEFT_EYE, RIGHT_EYE, Face, Track
@@ -155,8 +155,7 @@ class EyesAndTeeth(Cue[EyesAndTeethNote]):
         return 1 if clip.kind == "picture" else self.settings.least_frames
 
     def _usable(self, track: Track) -> list[Face]:
-        settings = self.settings
-        return [f for f in track.faces if f.width >= settings.narrowest_px and abs(f.yaw) <= settings.largest_yaw]
+        return faces_within(track, self.settings.narrowest_px, self.settings.largest_yaw)
 
 
 _RATIOS = ("highlight_strength", "soft_eyes", "blank_teeth")

@@ -9,7 +9,7 @@ from likeness.detect.calibrate import UNCALIBRATED, CueCalibration
 from likeness.detect.cue import Cue, Measurement
 from likeness.detect.recogniser_looks import Look, cosine_figure, look_of
 from likeness.detect.reference import Reference, ReferenceSettings, habits_distance, shape_distance
-from likeness.detect.sightings import Sighting, spans_above, spread
+from likeness.detect.sightings import Sighting, faces_within, spans_above, spread
 from likeness.faces.face import Face, Track
 from likeness.faces.identity import mean_embedding
 from likeness.media.clip import Clip
@@ -146,8 +146,7 @@ class Identity(Cue[Look]):
         return float(np.clip(evidence, -settings.bound, settings.bound))
 
     def _usable(self, track: Track) -> list[Face]:
-        settings = self.settings
-        return [f for f in track.faces if f.width >= settings.narrowest_px and abs(f.yaw) <= settings.largest_yaw]
+        return faces_within(track, self.settings.narrowest_px, self.settings.largest_yaw)
 
     def _seen(self, likeness: float) -> dict[str, float | str | int | bool | None]:
         reference = self.reference

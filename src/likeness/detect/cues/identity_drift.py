@@ -9,7 +9,7 @@ import numpy as np
 from likeness.detect.calibrate import CueCalibration
 from likeness.detect.cue import Cue, Measurement
 from likeness.detect.recogniser_looks import Look, cosine_figure, look_of
-from likeness.detect.sightings import Sighting, spans_above, spread
+from likeness.detect.sightings import Sighting, faces_within, spans_above, spread
 from likeness.faces.face import Face, Track
 from likeness.faces.identity import Recogniser, recogniser
 from likeness.media.clip import Clip
@@ -99,8 +99,7 @@ class IdentityDrift(Cue[Look]):
         )
 
     def _usable(self, track: Track) -> list[Face]:
-        settings = self.settings
-        return [f for f in track.faces if f.width >= settings.narrowest_px and abs(f.yaw) <= settings.largest_yaw]
+        return faces_within(track, self.settings.narrowest_px, self.settings.largest_yaw)
 
 
 def drift_of(embeddings: np.ndarray, pose: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from likeness.detect.calibrate import CueCalibration
 from likeness.detect.cue import Cue, Measurement
-from likeness.detect.sightings import Sighting, spans_above, spread_pairs
+from likeness.detect.sightings import Sighting, faces_within, spans_above, spread_pairs
 from likeness.examiner import Figure
 from likeness.faces.align import TEMPLATE, apply, invert, umeyama
 from likeness.faces.face import Face, Track
@@ -173,8 +173,7 @@ class Noise(Cue[NoisePatches]):
         return 1 if clip.kind == "picture" else self.settings.least_frames
 
     def _usable(self, track: Track) -> list[Face]:
-        settings = self.settings
-        return [f for f in track.faces if f.width >= settings.narrowest_px and abs(f.yaw) <= settings.largest_yaw]
+        return faces_within(track, self.settings.narrowest_px, self.settings.largest_yaw)
 
 
 def patches_of(sighting: Sighting, settings: NoiseSettings) -> NoisePatches | None:

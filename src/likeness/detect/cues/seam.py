@@ -8,7 +8,7 @@ import numpy as np
 
 from likeness.detect.calibrate import CueCalibration
 from likeness.detect.cue import Cue, Measurement
-from likeness.detect.sightings import Sighting, spans_above, spread
+from likeness.detect.sightings import Sighting, faces_within, spans_above, spread
 from likeness.examiner import Figure
 from likeness.faces.align import alignment, apply, square_in_crop, warp
 from likeness.faces.face import Face, Track
@@ -130,8 +130,7 @@ class Seam(Cue[SeamMeasure]):
         )
 
     def _usable(self, track: Track) -> list[Face]:
-        settings = self.settings
-        return [f for f in track.faces if f.width >= settings.narrowest_px and abs(f.yaw) <= settings.largest_yaw]
+        return faces_within(track, self.settings.narrowest_px, self.settings.largest_yaw)
 
 
 def summary(measures: Sequence[SeamMeasure]) -> dict[str, float]:

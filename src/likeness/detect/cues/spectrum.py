@@ -11,7 +11,7 @@ from scipy.ndimage import median_filter
 
 from likeness.detect.calibrate import CueCalibration
 from likeness.detect.cue import Cue, Measurement
-from likeness.detect.sightings import Sighting, spans_above, spread
+from likeness.detect.sightings import Sighting, faces_within, spans_above, spread
 from likeness.examiner import Figure
 from likeness.faces.align import TEMPLATE, apply, invert, umeyama
 from likeness.faces.face import Face, Track
@@ -178,8 +178,7 @@ class Spectrum(Cue[Spectra]):
         )
 
     def _usable(self, track: Track) -> list[Face]:
-        settings = self.settings
-        return [f for f in track.faces if f.width >= settings.narrowest_px and abs(f.yaw) <= settings.largest_yaw]
+        return faces_within(track, self.settings.narrowest_px, self.settings.largest_yaw)
 
 
 def spectra_of(sighting: Sighting, settings: SpectrumSettings) -> Spectra | None:

@@ -10,7 +10,7 @@ import onnxruntime
 
 from likeness.detect.networks.inputs import SEQUENCE
 from likeness.errors import ModelError
-from likeness.faces.onnx_session import onnx_session
+from likeness.faces.onnx_session import UNFIT, onnx_session
 
 FILES = {
     "frames": "detector_frames.onnx",
@@ -76,7 +76,7 @@ class ShippedNetworks:
                 return onnx_session(self._folder / name, self._threads)
             with resources.as_file(resources.files("likeness.weights").joinpath(name)) as path:
                 return onnx_session(path, self._threads)
-        except Exception as error:  # ONNX Runtime raises classes of its own without a common base
+        except UNFIT as error:
             raise ModelError(f"The weights {name} are missing or damaged. Install likeness again.") from error
 
 
